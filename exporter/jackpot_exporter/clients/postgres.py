@@ -1,0 +1,228 @@
+"""One guarded PostgreSQL connection: read-only, bounded on the server and on the client, reopened when in doubt.
+
+Guards are `SET LOCAL` inside a read-only transaction, because PgBouncer ignores start-up options and, in
+transaction mode, would leak a session's settings to others. The server gives up first (`lock_timeout`, then
+`statement_timeout`); a server that says nothing at all is left by shutting the socket down at the deadline.
+Cancelling the task instead would make psycopg wait for the mute server up to ten seconds more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import conninfo, sql
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+
+from ..config import PostgresSource, read_secret
+from ..errors import (
+    AuthError,
+    BadDataError,
+    MissingError,
+    PermissionDeniedError,
+    RefusedError,
+    SourceError,
+    SourceTimeoutError,
+)
+from ..redaction import redact
+
+Statement = sql.SQL | sql.Composed
+Row = tuple[Any, ...]
+
+
+class _LenientText(Loader):
+    """A SQL_ASCII database may hold any bytes; psycopg's own loader raises on them."""
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "replace")
+
+
+class PostgresSession:
+    """A connection that collectors take turns on."""
+
+    def __init__(self, source: PostgresSource, name: str, timeout_seconds: float) -> None:
+        self._source = source
+        self._name = name
+        self._timeout = timeout_seconds
+        self._turn = asyncio.Lock()
+        self._connection: psycopg.AsyncConnection[Row] | None = None
+        statement_ms = max(1, int(timeout_seconds * 700))
+        lock_ms = max(1, int(source.lock_timeout * 1000))
+        self._guard = sql.SQL(
+            "begin read only; set local statement_timeout = {}; set local lock_timeout = {};"
+            " set local idle_in_transaction_session_timeout = {}"
+        ).format(sql.Literal(statement_ms), sql.Literal(lock_ms), sql.Literal(int(timeout_seconds * 1000)))
+
+    @property
+    def server_version(self) -> int:
+        """As PostgreSQL counts it (150018 is 15.18). Known inside `read`."""
+        return self._connection.info.server_version if self._connection else 0
+
+    @property
+    def database(self) -> str:
+        """The name of the connected database. Known inside `read`."""
+        return self._connection.info.dbname if self._connection else ""
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Reader]:
+        """A read-only transaction under the guards. SourceError says which way it failed.
+
+        The connection is kept when the server ended the statement, and closed in every other doubt.
+        """
+        async with self._turn:
+            connection = await self._connect()
+            severed = asyncio.get_running_loop().call_later(self._timeout * 0.9, _sever, connection)
+            try:
+                await connection.execute(self._guard)
+                yield Reader(connection)
+                await connection.execute(_COMMIT)
+            except psycopg.Error as error:
+                await self._recover(connection)
+                raise _translate(error, connection.closed and severed.when() <= _now()) from None
+            except BaseException:
+                # The body failed by itself, or was cancelled: nothing is known of the transaction.
+                await self.close()
+                raise
+            finally:
+                severed.cancel()
+
+    async def close(self) -> None:
+        """Close the connection; the next `read` opens a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _connect(self) -> psycopg.AsyncConnection[Row]:
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        try:
+            async with asyncio.timeout(self._source.connect_timeout):
+                self._connection = await psycopg.AsyncConnection.connect(
+                    self._conninfo(),
+                    autocommit=True,
+                    prepare_threshold=None,  # PgBouncer in transaction mode gives another server each time
+                    client_encoding="utf-8",
+                    application_name=f"jackpot-exporter/{self._name}",
+                )
+        except TimeoutError:
+            raise SourceTimeoutError(f"no connection within {self._source.connect_timeout:g}s") from None
+        except psycopg.Error as error:
+            raise _translate_connect(error) from None
+        for name in ("text", "varchar", "name", "bpchar"):
+            self._connection.adapters.register_loader(name, _LenientText)
+        return self._connection
+
+    def _conninfo(self) -> str:
+        """Built anew at each connect: a rotated password file needs no restart."""
+        try:
+            dsn = read_secret(self._source.dsn_file) if self._source.dsn_file else self._source.dsn or ""
+            password = read_secret(self._source.password_file) if self._source.password_file else None
+        except OSError as error:
+            raise AuthError(f"cannot read {error.filename}: {error.strerror}") from None
+        try:
+            parts = conninfo.conninfo_to_dict(dsn, **({"password": password} if password is not None else {}))
+        except psycopg.Error:
+            raise AuthError("the DSN is not one that libpq understands") from None
+        if secret := parts.get("password") or os.environ.get("PGPASSWORD"):
+            redact.add(str(secret))
+        return conninfo.make_conninfo("", **parts)
+
+    async def _recover(self, connection: psycopg.AsyncConnection[Row]) -> None:
+        """Roll back what the server refused; close what cannot be rolled back."""
+        try:
+            async with asyncio.timeout(1):
+                await connection.execute(_ROLLBACK)
+        except (psycopg.Error, TimeoutError):
+            await self.close()
+
+
+class Reader:
+    """What may be asked inside one guarded transaction."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Row]) -> None:
+        self._connection = connection
+
+    async def rows(self, statement: Statement, parameters: Sequence[Any] | None = None) -> list[Row]:
+        """All rows of a statement that bounds its own result."""
+        cursor = await self._connection.execute(statement, parameters)
+        return await cursor.fetchall()
+
+    async def copy(self, query: Statement) -> bytes:
+        """The rows of a wide query in COPY's text format: no object is made for each value."""
+        async with self._connection.cursor().copy(sql.SQL("copy ({}) to stdout").format(query)) as stream:
+            return b"".join([bytes(block) async for block in stream])
+
+
+_COMMIT = sql.SQL("commit")
+_ROLLBACK = sql.SQL("rollback")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _sever(connection: psycopg.AsyncConnection[Row]) -> None:
+    """Shut the socket down: libpq then reports a lost connection at once, whatever the server does."""
+    if connection.closed:
+        return
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
+
+
+_CLASSES: tuple[tuple[str, type[SourceError]], ...] = (
+    ("55P03", SourceTimeoutError),  # lock_not_available: lock_timeout
+    ("57014", SourceTimeoutError),  # query_canceled: statement_timeout
+    ("25P03", SourceTimeoutError),  # idle_in_transaction_session_timeout
+    ("42501", PermissionDeniedError),
+    ("42P01", MissingError),  # undefined_table
+    ("42703", MissingError),  # undefined_column
+    ("42883", MissingError),  # undefined_function
+    ("42704", MissingError),  # undefined_object
+    ("3D000", MissingError),  # invalid_catalog_name
+    ("3F000", MissingError),  # invalid_schema_name
+    ("55000", MissingError),  # object_not_in_prerequisite_state: an extension that is not preloaded
+    ("0A000", MissingError),  # feature_not_supported
+    ("28", AuthError),
+    ("08", RefusedError),
+    ("53", RefusedError),  # too many connections, out of memory, disk full
+    ("57", RefusedError),  # shutting down, starting up, crashed
+)
+
+
+def _translate(error: psycopg.Error, timed_out: bool) -> SourceError:
+    """By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
+    if timed_out:
+        return SourceTimeoutError("the server did not answer within the deadline; connection dropped")
+    message = redact(_first_line(error))
+    for prefix, kind in _CLASSES:
+        if (error.sqlstate or "").startswith(prefix):
+            return kind(message)
+    if error.sqlstate is None:
+        return RefusedError(message)
+    return BadDataError(message)
+
+
+def _translate_connect(error: psycopg.Error) -> SourceError:
+    """libpq gives no SQLSTATE for a failed connection, only the server's text."""
+    message = redact(_first_line(error))
+    lowered = str(error).lower()
+    if "timeout expired" in lowered:
+        return SourceTimeoutError(message)
+    if any(words in lowered for words in ("authentication failed", "pg_hba.conf", "no password supplied", "role ")):
+        return AuthError(message)
+    if "does not exist" in lowered:
+        return MissingError(message)
+    if "permission denied for database" in lowered:
+        return PermissionDeniedError(message)
+    return RefusedError(message)
+
+
+def _first_line(error: psycopg.Error) -> str:
+    primary = error.diag.message_primary
+    return primary or str(error).strip().partition("\n")[0]

@@ -1,0 +1,278 @@
+"""Settings: what may stand in the file or the environment, checked once and frozen.
+
+The sources (PostgreSQL, Redis) are described here. What a collector needs beyond its source is described by
+the collector itself and composed into one model by `compose`, so that adding a collector stays one file.
+Nothing is connected to and no secret file is read here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+
+from . import yamlfile
+from .errors import InvalidInputError, Place, Problem
+
+_DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y))")
+_DURATION_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
+_VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_NAMESPACE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds from a number or from Prometheus' notation: 15s, 500ms, 1m30s. ValueError otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("not a duration; write 15s, 500ms or 1m30s")
+    if isinstance(value, str):
+        parts = _DURATION.findall(value)
+        if not parts or "".join(number + unit for number, unit in parts) != value:
+            raise ValueError("not a duration; write 15s, 500ms or 1m30s")
+        value = sum(float(number) * _DURATION_SECONDS[unit] for number, unit in parts)
+    if not 0 < value < 10**9:
+        raise ValueError("a duration must be above zero")
+    return float(value)
+
+
+def _check_namespace(value: str) -> str:
+    if not _NAMESPACE.match(value):
+        raise ValueError("a namespace is letters, digits and _, and does not begin with a digit")
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(parse_duration)]
+Namespace = Annotated[str, AfterValidator(_check_namespace)]
+
+
+class Section(BaseModel):
+    """Base of every block of settings: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_block(cls, value: Any) -> Any:
+        """`redis:` with nothing behind it is a block of defaults."""
+        return {} if value is None else value
+
+
+class Source(Section):
+    """Base of the blocks that name something to connect to: without the block, its collectors do not run."""
+
+
+class Schedule(Section):
+    """What every collector can be told about its own running."""
+
+    enabled: bool = Field(True, description="false switches this collector off")
+    interval: Seconds | None = Field(None, description="time between two collections; default: `interval` above")
+    timeout: Seconds | None = Field(None, description="deadline of one collection; default: 2/3 of the interval, 10s at most")
+    stale_after: Seconds | None = Field(None, description="age at which old values leave; default: three intervals")
+
+
+class PostgresSource(Source):
+    """A PostgreSQL server. Without `dsn`, libpq's own environment (PGHOST, PGUSER, ...) is used."""
+
+    dsn: str | None = Field(None, description="postgresql://user@host:5432/database, or libpq's key=value form")
+    dsn_file: Path | None = Field(None, description="file that holds the DSN, re-read at each connect")
+    password_file: Path | None = Field(None, description="file that holds the password, re-read at each connect")
+    connect_timeout: Seconds = Field(3.0, description="limit for one connection attempt")
+    lock_timeout: Seconds = Field(0.25, description="limit for waiting on a lock; set on the server")
+
+    @model_validator(mode="after")
+    def _one_dsn(self) -> Self:
+        if self.dsn is not None and self.dsn_file is not None:
+            raise ValueError("dsn and dsn_file exclude each other")
+        if self.dsn is not None and not re.match(r"postgres(?:ql)?://|\s*\w+\s*=", self.dsn):
+            raise ValueError("dsn must begin with postgresql:// or be key=value pairs")
+        return self
+
+
+class RedisSource(Source):
+    """A Redis server, or a unix socket (unix:///path)."""
+
+    url: str = Field(description="redis://host:6379/0, rediss://… for TLS, or unix:///path/to.sock")
+    username: str | None = Field(None, description="ACL user")
+    password_file: Path | None = Field(None, description="file that holds the password, re-read at each connect")
+    connect_timeout: Seconds = Field(3.0, description="limit for one connection attempt")
+
+    @model_validator(mode="after")
+    def _known_scheme(self) -> Self:
+        if not re.match(r"(?:rediss?|unix)://", self.url):
+            raise ValueError("url must begin with redis://, rediss:// or unix://")
+        return self
+
+
+class TargetBase(Section):
+    """What every monitored deployment has, whichever collectors exist."""
+
+    namespace: Namespace = Field("jackpot", description="first word of the families that are about this service")
+    interval: Seconds = Field(15.0, description="default time between two collections")
+
+
+class WebSettings(Section):
+    """The HTTP server."""
+
+    enable_reload: bool = Field(False, description="answer POST /-/reload; SIGHUP always works")
+    max_requests: int = Field(40, ge=1, description="requests answered at a time; more get 503")
+
+
+class CollectorSection(NamedTuple):
+    """Where a collector's settings stand (`("postgres", "locks")`) and what they may hold."""
+
+    way: tuple[str, ...]
+    model: type[Schedule]
+    many: bool = False
+    """True when the section is a list of such blocks."""
+
+
+class Settings(NamedTuple):
+    """Checked settings: the main deployment, further ones by name, and the HTTP server."""
+
+    main: TargetBase
+    targets: Mapping[str, TargetBase]
+    web: WebSettings
+
+
+def section(target: TargetBase, way: tuple[str, ...]) -> Any:
+    """The block at `way`, or None when it, or one above it, is not there."""
+    value: Any = target
+    for step in way:
+        value = getattr(value, step, None)
+    return value
+
+
+def compose(sections: Sequence[CollectorSection]) -> type[TargetBase]:
+    """One model that holds the blocks of all collectors, each at its way."""
+    target: type[TargetBase] = _compose(TargetBase, "Target", (), {s.way: s for s in sections})
+    return target
+
+
+def _compose(base: Any, name: str, way: tuple[str, ...], sections: Mapping[tuple[str, ...], CollectorSection]) -> Any:
+    children = sorted({s[: len(way) + 1] for s in sections if len(s) > len(way) and s[: len(way)] == way})
+    fields: dict[str, Any] = {}
+    for child in children:
+        own = sections.get(child)
+        if own is None:
+            raise ValueError(f"no collector owns the settings at {'.'.join(child)}")
+        model: Any = _compose(own.model, name + child[-1].title(), child, sections)
+        if own.many:
+            fields[child[-1]] = (tuple.__class_getitem__((model, ...)), ())
+        elif issubclass(model, Source):
+            fields[child[-1]] = (model, None)
+        else:
+            fields[child[-1]] = (model, model())
+    return create_model(name, __base__=base, __doc__=base.__doc__, **fields) if fields else base
+
+
+def load_settings(path: Path, sections: Sequence[CollectorSection], environ: Mapping[str, str]) -> Settings:
+    """Settings from a file. InvalidInputError with every problem, each with line and column."""
+    document = yamlfile.load(path)
+    problems: list[Problem] = []
+    data = _expand(document, document.data, (), environ, problems)
+    document = yamlfile.Document(document.path, data, document.lines, document.marks)
+    root = _root_model(compose(sections))
+    try:
+        parsed: Any = yamlfile.validate(document, root)
+    except InvalidInputError as error:
+        raise InvalidInputError([*problems, *error.problems]) from None
+    problems.extend(_schedule_problems(document, parsed, (), sections))
+    for name, target in parsed.targets.items():
+        problems.extend(_schedule_problems(document, target, ("targets", name), sections))
+    if problems:
+        raise InvalidInputError(problems)
+    return Settings(parsed, parsed.targets, parsed.web)
+
+
+def settings_from_environment(sections: Sequence[CollectorSection], environ: Mapping[str, str]) -> Settings:
+    """Settings without a file: DATABASE_URL or PG*, REDIS_URL, JACKPOT_SERVICE_URL name the sources."""
+    data: dict[str, Any] = {}
+    if "DATABASE_URL" in environ:
+        data["postgres"] = {"dsn": environ["DATABASE_URL"]}
+    elif any(name in environ for name in ("PGHOST", "PGDATABASE", "PGSERVICE")):
+        data["postgres"] = {}
+    if "REDIS_URL" in environ:
+        data["redis"] = {"url": environ["REDIS_URL"]}
+    if "JACKPOT_SERVICE_URL" in environ:
+        base = environ["JACKPOT_SERVICE_URL"].rstrip("/")
+        data["service"] = {"health_url": f"{base}/health", "metrics_url": f"{base}/metrics"}
+    known = {s.way[0] for s in sections}
+    document = yamlfile.Document("environment", {k: v for k, v in data.items() if k in known}, (), {(): (0, 0, 1)})
+    try:
+        main = yamlfile.validate(document, compose(sections))
+    except InvalidInputError as error:
+        raise InvalidInputError([Problem(f"environment: {p.message}") for p in error.problems]) from None
+    return Settings(main, {}, WebSettings())
+
+
+def _root_model(target: type[TargetBase]) -> type[BaseModel]:
+    by_name: Any = dict.__class_getitem__((str, target))
+    fields: dict[str, Any] = {"targets": (by_name, {}), "web": (WebSettings, WebSettings())}
+    return create_model("Settings", __base__=target, **fields)
+
+
+def _expand(
+    document: yamlfile.Document, value: Any, way: yamlfile.Keys, environ: Mapping[str, str], problems: list[Problem]
+) -> Any:
+    """`${NAME}` in text becomes the variable's value; `$$` is a dollar sign."""
+    if isinstance(value, dict):
+        return {k: _expand(document, v, (*way, k), environ, problems) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(document, v, (*way, i), environ, problems) for i, v in enumerate(value)]
+    if not isinstance(value, str) or "$" not in value:
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1]:
+            return "$"
+        if match[2] not in environ:
+            place: Place = document.place(way)
+            problems.append(Problem(f"the environment has no variable {match[2]}", place, "set it, or write $$ for $"))
+        return environ.get(match[2], "")
+
+    return _VARIABLE.sub(replace, value)
+
+
+class Timing(NamedTuple):
+    """When a collector runs, in seconds."""
+
+    interval: float
+    timeout: float
+    stale_after: float
+
+
+def timing(target: TargetBase, schedule: Schedule) -> Timing:
+    """The collector's own schedule, filled from the target's defaults."""
+    interval = schedule.interval or target.interval
+    return Timing(
+        interval,
+        schedule.timeout or min(10.0, interval * 2 / 3),
+        schedule.stale_after or 3 * interval,
+    )
+
+
+def _schedule_problems(
+    document: yamlfile.Document, target: TargetBase, way: yamlfile.Keys, sections: Sequence[CollectorSection]
+) -> list[Problem]:
+    problems = []
+    for entry in sections:
+        found = section(target, entry.way)
+        for index, block in enumerate(found) if entry.many else [(None, found)]:
+            if block is None:
+                continue
+            times = timing(target, block)
+            here: yamlfile.Keys = (*way, *entry.way) if index is None else (*way, *entry.way, index)
+            if times.timeout >= times.interval:
+                text = f"timeout {times.timeout:g}s must be shorter than interval {times.interval:g}s"
+                problems.append(Problem(text, document.place((*here, "timeout"))))
+            if times.stale_after < times.interval:
+                text = f"stale_after {times.stale_after:g}s must not be shorter than interval {times.interval:g}s"
+                problems.append(Problem(text, document.place((*here, "stale_after"))))
+    return problems
+
+
+def read_secret(path: Path) -> str:
+    """The first line of a secret file. OSError when it cannot be read."""
+    return path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
