@@ -68,7 +68,9 @@ class Schedule(Section):
 
     enabled: bool = Field(True, description="false switches this collector off")
     interval: Seconds | None = Field(None, description="time between two collections; default: `interval` above")
-    timeout: Seconds | None = Field(None, description="deadline of one collection; default: 2/3 of the interval, 10s at most")
+    timeout: Seconds | None = Field(
+        None, description="deadline of one collection; default: 2/3 of the interval, 10s at most"
+    )
     stale_after: Seconds | None = Field(None, description="age at which old values leave; default: three intervals")
 
 

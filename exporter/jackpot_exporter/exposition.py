@@ -57,7 +57,7 @@ class Family:
 
 def document(families: Iterable[Family], fmt: Format) -> bytes:
     """The families one after another; the caller ends an OpenMetrics document with `END`."""
-    parts = []
+    parts: list[bytes] = []
     for family in families:
         parts += (family.head(fmt), family.lines(fmt))
     return b"".join(parts)

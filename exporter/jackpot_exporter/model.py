@@ -12,9 +12,10 @@ put in front only where text is made, so that a collector is written once for ev
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Protocol
 
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*\Z")
@@ -196,3 +197,14 @@ class Note:
 
 
 Item = Sample | Frame | Note
+
+
+class Collector(Protocol):
+    """Reads one source of a target."""
+
+    def collect(self) -> AsyncGenerator[Item, None]:
+        """One collection. Raises SourceError, or any error at all when it has a bug; cancelled at its deadline.
+
+        What is yielded before a failure is shown; what was not yielded keeps its last value until stale.
+        """
+        ...

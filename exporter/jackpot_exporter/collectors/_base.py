@@ -6,21 +6,13 @@ shown (`redis_up 0`); what it did not get to yield keeps its last value until th
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from ..clients import Clients
-from ..config import CollectorSection, Schedule
-from ..model import Item, MetricSpec
-
-
-class Collector(Protocol):
-    """Reads one source of a target. Raises SourceError, or any error at all when it has a bug."""
-
-    def collect(self) -> AsyncIterator[Item]:
-        """One collection. Cancelled at its deadline; must not outlive that."""
-        ...
+from ..config import CollectorSection
+from ..model import Collector, MetricSpec
 
 
 @dataclass(frozen=True, slots=True)

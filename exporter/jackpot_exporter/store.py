@@ -1,0 +1,215 @@
+"""The last batch of every collector, and the bytes a scrape gets: made when a batch arrives, not when asked.
+
+Prometheus advises to collect when scraped. This exporter does not: a scrape that waited for a locked table would
+time out just when it is needed, and every further Prometheus would cost the database as much as the first. What
+the advice protects against, old values taken for new, is met by exporting each collector's age and by withdrawing
+values at `stale_after`.
+
+A scrape joins parts that are ready, one for each collector, and adds the few lines that change with every scrape.
+Which formats are made ready depends on which were asked for lately: nobody pays for a format that nobody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from . import compression
+from .exposition import END, Family, Format, document, merge, render_now, series_of
+from .model import Note, Outcome, Sample
+from .telemetry import Telemetry
+
+_THREAD_ABOVE = 256 * 1024  # bytes; compressing less is quicker than handing it to a thread
+_DEMAND_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one collection gave. `at` is Unix seconds, `seconds` its duration."""
+
+    collector: str
+    families: Mapping[str, Family]
+    notes: tuple[Note, ...]
+    outcome: Outcome
+    at: float
+    seconds: float
+    message: str = ""
+
+
+class _Part:
+    """Some families, with their bytes made once for each format."""
+
+    def __init__(self, families: Collection[Family]) -> None:
+        self.families = families
+        self._texts: dict[Format, bytes] = {}
+        self._pieces: dict[Format, compression.Piece] = {}
+
+    def text(self, fmt: Format) -> bytes:
+        if fmt not in self._texts:
+            self._texts[fmt] = document(self.families, fmt)
+        return self._texts[fmt]
+
+    def piece(self, fmt: Format) -> compression.Piece:
+        if fmt not in self._pieces:
+            self._pieces[fmt] = compression.compress(self.text(fmt))
+        return self._pieces[fmt]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What of one collector is shown: its last batch and, when that failed, what it left out of the last good one."""
+
+    fresh: Mapping[str, Family]
+    fresh_until: float
+    is_good: bool = True
+    kept: Mapping[str, Family] = field(default_factory=dict)
+    kept_until: float = 0.0
+
+    def visible(self, now: float) -> dict[str, Family]:
+        kept = self.kept if now < self.kept_until else {}
+        fresh = self.fresh if now < self.fresh_until else {}
+        return {**kept, **fresh}
+
+    def next_change(self, now: float) -> float:
+        return min((t for t in (self.fresh_until, self.kept_until) if t > now), default=float("inf"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Assembly:
+    """The parts in force until the next batch or the next withdrawal, by collector ("" for what is shared)."""
+
+    parts: Mapping[str, _Part]
+    valid_until: float
+    joined: dict[Format, compression.Piece] = field(default_factory=dict)
+
+    def text(self, fmt: Format, only: Collection[str]) -> list[bytes]:
+        return [part.text(fmt) for part in self._chosen(only)]
+
+    def piece(self, fmt: Format, only: Collection[str]) -> compression.Piece:
+        if only:
+            return compression.join(part.piece(fmt) for part in self._chosen(only))
+        if fmt not in self.joined:
+            self.joined[fmt] = compression.join(part.piece(fmt) for part in self.parts.values())
+        return self.joined[fmt]
+
+    def _chosen(self, only: Collection[str]) -> list[_Part]:
+        return [part for name, part in self.parts.items() if not only or name in only or not name]
+
+
+class Store:
+    """The batches of one target. All methods run on the event loop's thread."""
+
+    def __init__(
+        self,
+        namespace: str,
+        stale_after: Mapping[str, float],
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.namespace = namespace
+        self.telemetry = telemetry
+        self._stale_after = stale_after
+        self._clock = clock
+        self._shown: dict[str, _Shown] = {}
+        self._ready: dict[str, _Part] = {}
+        self._assembly: _Assembly | None = None
+        self._demand: dict[tuple[Format, bool], float] = {}
+        telemetry.expect(stale_after)
+
+    def inherit(self, old: Store) -> None:
+        """After a reload: show what the old settings collected until the new ones have their own."""
+        self._shown = {name: shown for name, shown in old._shown.items() if name in self._stale_after}
+        self._demand = dict(old._demand)
+
+    @property
+    def collectors(self) -> Collection[str]:
+        return self._stale_after.keys()
+
+    async def put(self, batch: Batch) -> None:
+        """Take a batch in and make ready what scrapes have been asking for."""
+        now = self._clock()
+        until = now + self._stale_after[batch.collector]
+        before = self._shown.get(batch.collector)
+        if batch.outcome.is_success:
+            self._shown[batch.collector] = _Shown(batch.families, until)
+        else:
+            self._shown[batch.collector] = _after_failure(before, batch, until)
+        self._count(batch)
+        self._assembly = None
+        await self._prepare(now)
+
+    def page(self, fmt: Format, *, gzipped: bool, tail: Iterable[Sample], only: Collection[str] = ()) -> bytes:
+        """The document for one scrape: the ready parts, the lines of the moment, the end of the format."""
+        now = self._clock()
+        self._demand[fmt, gzipped] = now
+        assembly = self._assembled(now)
+        last = document(render_now(tail, self.namespace).values(), fmt) + END[fmt]
+        if gzipped:
+            return compression.gzip(assembly.piece(fmt, only), last)
+        return b"".join([*assembly.text(fmt, only), last])
+
+    def _count(self, batch: Batch) -> None:
+        record = self.telemetry.of(batch.collector)
+        record.outcome = batch.outcome
+        record.durations.observe(batch.seconds)
+        record.series = series_of(batch.families)
+        record.dropped += sum(note.dropped for note in batch.notes)
+        if batch.outcome.is_success:
+            record.last_success = batch.at
+        else:
+            record.failures[batch.outcome] += 1
+        for note in batch.notes:
+            if not note.outcome.is_success:
+                record.failures[note.outcome] += 1
+
+    def _assembled(self, now: float) -> _Assembly:
+        if self._assembly is None or now >= self._assembly.valid_until:
+            self._assembly = self._assemble(now)
+        return self._assembly
+
+    def _assemble(self, now: float) -> _Assembly:
+        """One part for each collector; families that several collectors have are merged into one part."""
+        visible = {name: shown.visible(now) for name, shown in self._shown.items()}
+        holders: dict[str, list[str]] = {}
+        for collector, families in visible.items():
+            for family in families:
+                holders.setdefault(family, []).append(collector)
+        shared = {family for family, names in holders.items() if len(names) > 1}
+        parts = {
+            collector: self._part_for(collector, [f for name, f in families.items() if name not in shared])
+            for collector, families in visible.items()
+        }
+        common = [merge([visible[c][family] for c in holders[family]]) for family in sorted(shared)]
+        own = render_now(self.telemetry.between_collections(), self.namespace)
+        parts[""] = _Part([*common, *own.values()])
+        valid_until = min((shown.next_change(now) for shown in self._shown.values()), default=float("inf"))
+        return _Assembly(parts, valid_until)
+
+    def _part_for(self, collector: str, families: list[Family]) -> _Part:
+        """The part made before, when it holds the very same families: its bytes are ready."""
+        old = self._ready.get(collector)
+        if old is None or [id(f) for f in old.families] != [id(f) for f in families]:
+            old = self._ready[collector] = _Part(families)
+        return old
+
+    async def _prepare(self, now: float) -> None:
+        wanted = [key for key, at in self._demand.items() if now - at < _DEMAND_SECONDS]
+        for part in self._assembled(now).parts.values():
+            size = sum(len(family.body) for family in part.families)
+            for fmt, gzipped in wanted:
+                make = part.piece if gzipped else part.text
+                if size > _THREAD_ABOVE:
+                    await asyncio.to_thread(make, fmt)
+                else:
+                    make(fmt)
+
+
+def _after_failure(before: _Shown | None, batch: Batch, until: float) -> _Shown:
+    """What the failed collection gave before it failed is fresh; the rest stays as old as it is."""
+    if before is None:
+        return _Shown(batch.families, until, is_good=False)
+    kept, kept_until = (before.fresh, before.fresh_until) if before.is_good else (before.kept, before.kept_until)
+    left = {name: family for name, family in kept.items() if name not in batch.families}
+    return _Shown(batch.families, until, is_good=False, kept=left, kept_until=kept_until)

@@ -1,0 +1,119 @@
+"""What the exporter says about itself: collections, scrapes and reloads, as `jackpot_exporter_*`."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+
+from . import __version__
+from .model import FAILURE_REASONS, Kind, MetricSpec, Outcome, Sample, counter, gauge, histogram
+from .observations import Observations
+
+_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SCRAPE_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_SCRAPE_CODES = ("200", "404", "503")
+
+_P = "jackpot_exporter_"
+BUILD_INFO = gauge(f"{_P}build_info", "The version that runs; always 1.", "version", "revision", "python_version")
+UP = gauge(f"{_P}collector_up", "1 when the last collection succeeded.", "collector")
+DURATION = histogram(f"{_P}collector_duration_seconds", "Time of one collection.", "collector")
+LAST_SUCCESS = gauge(f"{_P}collector_last_success_timestamp_seconds", "End of the last success.", "collector")
+AGE = gauge(f"{_P}collector_age_seconds", "Time since the collection that is being shown, at scrape time.", "collector")
+FAILURES = counter(f"{_P}collector_failures_total", "Collections, or parts of one, that failed.", "collector", "reason")
+SERIES = gauge(f"{_P}collector_series", "Series of the last collection.", "collector")
+DROPPED = counter(f"{_P}series_dropped_total", "Series over a cap, left out or put into other.", "collector")
+SCRAPES = counter(f"{_P}scrapes_total", "Answers to scrapes, by HTTP status.", "code")
+SCRAPE_DURATION = histogram(f"{_P}scrape_duration_seconds", "Time to make one answer, without sending it.", "code")
+RELOAD_OK = gauge(f"{_P}config_last_reload_successful", "1 when the settings in force are those of the file.")
+RELOAD_TIME = gauge(f"{_P}config_last_reload_success_timestamp_seconds", "When the settings in force were read.")
+
+METRICS: tuple[MetricSpec, ...] = (
+    BUILD_INFO, UP, DURATION, LAST_SUCCESS, AGE, FAILURES, SERIES, DROPPED, SCRAPES, SCRAPE_DURATION, RELOAD_OK, RELOAD_TIME,
+)  # fmt: skip
+
+
+class CollectorRecord:
+    """The history of one collector."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome | None = None
+        self.durations = Observations(_BOUNDS)
+        self.failures = dict.fromkeys(FAILURE_REASONS, 0)
+        self.last_success: float | None = None
+        self.series = 0
+        self.dropped = 0
+
+
+class Telemetry:
+    """The exporter's counts for one target. Kept over a reload, so that counters go on."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, CollectorRecord] = {}
+
+    def expect(self, collectors: Iterable[str]) -> None:
+        """Set which collectors there are: counters exist at 0 before the first event."""
+        self._records = {name: self._records.get(name) or CollectorRecord() for name in collectors}
+
+    def of(self, collector: str) -> CollectorRecord:
+        return self._records[collector]
+
+    @property
+    def is_complete(self) -> bool:
+        """Every collector has finished once, well or badly."""
+        return all(record.outcome is not None for record in self._records.values())
+
+    def between_collections(self) -> Iterator[Sample]:
+        """What changes only when a collection ends."""
+        for name, record in self._records.items():
+            if record.outcome is not None:
+                yield UP.sample(int(record.outcome.is_success), name)
+            yield DURATION.sample(record.durations.histogram(), name)
+            if record.last_success is not None:
+                yield LAST_SUCCESS.sample(round(record.last_success, 3), name)
+            for reason, count in record.failures.items():
+                yield FAILURES.sample(count, name, reason.value)
+            yield SERIES.sample(record.series, name)
+            yield DROPPED.sample(record.dropped, name)
+
+    def at_scrape(self, now: float) -> Iterator[Sample]:
+        """What changes with the clock; `now` is in Unix seconds."""
+        for name, record in self._records.items():
+            if record.last_success is not None:
+                yield AGE.sample(round(max(0.0, now - record.last_success), 3), name)
+
+
+class ProcessTelemetry:
+    """The exporter's counts that belong to no target: scrapes, reloads, the process itself."""
+
+    def __init__(self) -> None:
+        self._scrapes = dict.fromkeys(_SCRAPE_CODES, 0)
+        self._durations = {code: Observations(_SCRAPE_BOUNDS) for code in _SCRAPE_CODES}
+        self.reload_successful = True
+        self.reload_at = 0.0
+
+    def count_scrape(self, code: int, seconds: float) -> None:
+        key = str(code)
+        self._scrapes[key] = self._scrapes.get(key, 0) + 1
+        self._durations.setdefault(key, Observations(_SCRAPE_BOUNDS)).observe(seconds)
+
+    def samples(self) -> Iterator[Sample]:
+        yield BUILD_INFO.sample(1, __version__, "", platform.python_version())
+        for code, count in self._scrapes.items():
+            yield SCRAPES.sample(count, code)
+        for code, durations in self._durations.items():
+            yield SCRAPE_DURATION.sample(durations.histogram(), code)
+        yield RELOAD_OK.sample(int(self.reload_successful))
+        yield RELOAD_TIME.sample(self.reload_at)
+        yield from _client_samples()
+
+
+def _client_samples() -> Iterator[Sample]:
+    """prometheus_client's families about this process (`process_*`, `python_info`), read anew."""
+    for source in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR):
+        for family in source.collect():
+            for found in family.samples:
+                kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE
+                spec = MetricSpec(found.name, kind, family.documentation, tuple(found.labels))
+                yield spec.sample(found.value, *found.labels.values())
