@@ -1,0 +1,119 @@
+"""Real servers as fixtures. Shared ones live for the session; a test that hurts its server takes a private one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from harness.exporter import ExporterProcess
+from harness.proxy import FaultProxy
+from jackpot_exporter.demo.servers import AlertmanagerServer, PostgresServer, PrometheusServer, RedisServer
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database of one test's own on the shared server."""
+
+    server: PostgresServer
+    name: str
+    dsn: str
+
+    def execute(self, statement: str, parameters: Sequence[object] | None = None) -> list[Any]:
+        """Run SQL as the superuser and return the rows, if there are any."""
+        return self.server.execute(statement, parameters, database=self.name)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """The shared PostgreSQL: make databases and roles, but never stop, lock or reconfigure it."""
+    with PostgresServer(settings={"max_connections": 100}) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[Database]:
+    """A fresh database on the shared PostgreSQL."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield Database(postgres, name, postgres.create_database(name))
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def postgres_server() -> Iterator[PostgresServer]:
+    """A private PostgreSQL that the test may lock, stop, pause and kill."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _shared_redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(_shared_redis: RedisServer) -> RedisServer:
+    """The shared Redis, emptied: never stop or reconfigure it."""
+    with _shared_redis.client() as client:
+        client.flushall()
+        client.config_resetstat()
+    return _shared_redis
+
+
+@pytest.fixture
+def private_redis() -> Iterator[RedisServer]:
+    """A private Redis that the test may stop, pause and kill."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """Closes after the test what the test enters into it."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def prometheus(closing: ExitStack) -> Callable[..., PrometheusServer]:
+    """Starts a Prometheus: `prometheus(config, version=3)`."""
+
+    def start(config: Mapping[str, Any], **options: Any) -> PrometheusServer:
+        return closing.enter_context(PrometheusServer(config, **options))
+
+    return start
+
+
+@pytest.fixture
+def alertmanager(closing: ExitStack) -> Callable[..., AlertmanagerServer]:
+    """Starts an Alertmanager: `alertmanager(config, version="current")`."""
+
+    def start(config: Mapping[str, Any], **options: Any) -> AlertmanagerServer:
+        return closing.enter_context(AlertmanagerServer(config, **options))
+
+    return start
+
+
+@pytest.fixture
+def exporter(closing: ExitStack) -> Callable[..., ExporterProcess]:
+    """Starts the exporter: `exporter({"postgres": {"dsn": ...}})`."""
+
+    def start(settings: Mapping[str, Any] | str | None = None, *arguments: str, **options: Any) -> ExporterProcess:
+        return closing.enter_context(ExporterProcess(settings, *arguments, **options))
+
+    return start
+
+
+@pytest.fixture
+def proxy_to(closing: ExitStack) -> Callable[[int], FaultProxy]:
+    """Puts a proxy in front of a port of 127.0.0.1: `proxy_to(postgres.port).mute()`."""
+
+    def start(port: int) -> FaultProxy:
+        return closing.enter_context(FaultProxy(port))
+
+    return start
