@@ -27,6 +27,7 @@ from .store import GROUPS, Condition, Pool, Store
 Document = dict[str, object]
 
 _DEADLINE_SECONDS = 1.5
+_WAIT_SECONDS = 1.0
 _DEGRADED_ERROR_RATIO = 0.05
 _SLOW_DATABASE_MILLISECONDS = 500
 _DATABASE_FAILURES = (psycopg.Error, PoolTimeoutError, OSError)  # OSError includes TimeoutError
@@ -87,10 +88,10 @@ class Health:
     async def database(self) -> Document:
         stopwatch = Stopwatch()
         try:
-            await within(_DEADLINE_SECONDS, self._store.ping())
+            await within(_DEADLINE_SECONDS, self._store.ping(wait_seconds=_WAIT_SECONDS))
             response_time = stopwatch.milliseconds
             stopwatch = Stopwatch()
-            condition = await within(_DEADLINE_SECONDS, self._store.condition())
+            condition = await within(_DEADLINE_SECONDS, self._store.condition(wait_seconds=_WAIT_SECONDS))
         except _DATABASE_FAILURES as error:
             return self._database_failed(error, stopwatch.milliseconds)
         alerts = _database_alerts(self._store.connections.stats(), response_time, condition.violations)
@@ -109,7 +110,7 @@ class Health:
     async def jackpot(self) -> Document:
         measurements = self._measurements
         try:
-            pools = await within(_DEADLINE_SECONDS, self._store.pools())
+            pools = await within(_DEADLINE_SECONDS, self._store.pools(wait_seconds=_WAIT_SECONDS))
         except _DATABASE_FAILURES:
             pools = ()
         documents = dict.fromkeys(GROUPS, _NO_POOL) | {pool.group: _pool(pool) for pool in pools}
@@ -163,7 +164,7 @@ class Health:
 
     async def _business(self) -> Document:
         try:
-            pools = await within(_DEADLINE_SECONDS, self._store.pools())
+            pools = await within(_DEADLINE_SECONDS, self._store.pools(wait_seconds=_WAIT_SECONDS))
         except _DATABASE_FAILURES:
             pools = ()
         total = sum(pool.current_amount for pool in pools)
@@ -180,11 +181,11 @@ class Health:
         stopwatch = Stopwatch()
         error = None
         try:
-            await within(_DEADLINE_SECONDS, self._store.ping())
+            await within(_DEADLINE_SECONDS, self._store.ping(wait_seconds=_WAIT_SECONDS))
         except _DATABASE_FAILURES as failure:
             error = failure
-        stats = asdict(self._store.connections.stats())
-        pool = {"total": self._store.connections.stats().total, **stats}
+        stats = self._store.connections.stats()
+        pool = {"total": stats.total, "active": stats.active, "idle": stats.idle, "waiting": stats.waiting}
         status = "up" if error is None else "degraded" if isinstance(error, PoolTimeoutError) else "down"
         return _check(status, stopwatch, {"connectionPool": pool}, error)
 
@@ -193,7 +194,7 @@ class Health:
         pools: Sequence[Pool] = ()
         error = None
         try:
-            pools = await within(_DEADLINE_SECONDS, self._store.pools())
+            pools = await within(_DEADLINE_SECONDS, self._store.pools(wait_seconds=_WAIT_SECONDS))
         except _DATABASE_FAILURES as failure:
             error = failure
         details = {

@@ -146,12 +146,12 @@ class Store:
             await connection.execute("select pg_advisory_xact_lock(hashtext('jackpot-service schema'))")
             await connection.execute(schema.encode())
 
-    async def ping(self) -> None:
-        async with self.connections.lend(wait_seconds=1) as connection:
+    async def ping(self, *, wait_seconds: float | None = None) -> None:
+        async with self.connections.lend(wait_seconds=wait_seconds) as connection:
             await connection.execute("select 1")
 
-    async def pools(self) -> tuple[Pool, ...]:
-        async with self.connections.lend() as connection:
+    async def pools(self, *, wait_seconds: float | None = None) -> tuple[Pool, ...]:
+        async with self.connections.lend(wait_seconds=wait_seconds) as connection:
             cursor = connection.cursor(row_factory=class_row(Pool))
             return tuple(await (await cursor.execute(_POOLS)).fetchall())
 
@@ -206,8 +206,8 @@ class Store:
             cursor = connection.cursor(row_factory=class_row(Statistics))
             return await _only_row(await cursor.execute(_STATISTICS))
 
-    async def condition(self) -> Condition:
-        async with self.connections.lend(wait_seconds=1) as connection:
+    async def condition(self, *, wait_seconds: float | None = None) -> Condition:
+        async with self.connections.lend(wait_seconds=wait_seconds) as connection:
             return Condition(*await _only_row(await connection.execute(_CONDITION)))
 
     async def _shares(self, connection: psycopg.AsyncConnection[Any]) -> Mapping[str, _Share]:
