@@ -113,6 +113,15 @@ def test_proxy_counts_connections(proxy: FaultProxy, client: Redis) -> None:
     eventually(lambda: proxy.open_connections == 0)
 
 
+def test_mute_proxy_sees_clients_leave(proxy: FaultProxy) -> None:
+    proxy.mute()
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=1) as connection:
+        connection.sendall(b"PING\r\n")
+        eventually(lambda: proxy.open_connections == 1)
+
+    eventually(lambda: proxy.open_connections == 0)
+
+
 def test_eventually_returns_the_value() -> None:
     values = iter([0, 0, 3])
 

@@ -142,19 +142,24 @@ class FaultProxy:
         self._writers.add(writer)
         try:
             with suppress(OSError):
-                await self._speaking.wait()
                 await self._connect(reader, writer)
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve until either side has ended; our clients never close one direction alone."""
         target_reader, target_writer = await asyncio.open_connection(*self.target)
-        requests = asyncio.create_task(_forward(reader, target_writer))
+        ways = (
+            asyncio.create_task(_forward(reader, target_writer)),
+            asyncio.create_task(self._answer(target_reader, writer)),
+        )
         try:
-            await self._answer(target_reader, writer)
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            requests.cancel()
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
             target_writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -204,4 +209,3 @@ async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
         while chunk := await reader.read(_CHUNK_BYTES):
             writer.write(chunk)
             await writer.drain()
-        writer.write_eof()
