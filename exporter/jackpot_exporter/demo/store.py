@@ -23,6 +23,7 @@ Row = TypeVar("Row")
 
 GROUPS = ("minor", "major", "mega")
 _ATTEMPTS = 60
+_WRITERS = 3  # each commit makes all other attempts vain: with twenty, 150 contributions a second end in retries
 
 # The statements' first words tell them apart in pg_stat_statements.
 _POOLS = """
@@ -137,6 +138,7 @@ class Store:
     def __init__(self, connections: Connections) -> None:
         self.connections = connections
         self.conflicts = 0
+        self._writers = asyncio.Semaphore(_WRITERS)
 
     async def prepare(self) -> None:
         """Makes the tables where they are missing."""
@@ -158,7 +160,7 @@ class Store:
     async def contribute(self, wager_amount: int) -> dict[str, int]:
         """Gives every pool its share of the wager, all or none; returns cents by group."""
         for attempt in range(_ATTEMPTS):
-            async with self.connections.lend() as connection:
+            async with self._writers, self.connections.lend() as connection:
                 shares = await self._shares(connection)
                 given = {group: wager_amount * share.share_basis_points // 10_000 for group, share in shares.items()}
                 try:
@@ -173,7 +175,7 @@ class Store:
     async def win(self, group: str, winner: Winner) -> Win:
         """Pays out the whole pool and resets it to its seed. EmptyPoolError when there is nothing to pay."""
         for attempt in range(_ATTEMPTS):
-            async with self.connections.lend() as connection:
+            async with self._writers, self.connections.lend() as connection:
                 share = (await self._shares(connection))[group]
                 try:
                     return await _pay(connection, share, winner)
