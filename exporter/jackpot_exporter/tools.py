@@ -66,7 +66,7 @@ TOOLS: dict[str, Tool] = {
     tool.name: tool
     for tool in (
         Tool("postgres", _POSTGRES, _system("postgresql")),
-        Tool("postgres@18", ("postgres", "initdb", "pg_ctl"), packages.POSTGRES_18),
+        Tool("postgres@18", _POSTGRES, _newer("postgresql-18", with_libraries=True)),
         Tool("redis", _REDIS, _system("redis-server")),
         Tool("redis@8", _REDIS, _newer("redis-server", with_libraries=True)),
         Tool("pgbouncer", ("pgbouncer",), _system("pgbouncer")),
