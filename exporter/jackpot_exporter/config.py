@@ -118,7 +118,6 @@ class WebSettings(Section):
     """The HTTP server."""
 
     enable_reload: bool = Field(False, description="answer POST /-/reload; SIGHUP always works")
-    max_requests: int = Field(40, ge=1, description="requests answered at a time; more get 503")
 
 
 class CollectorSection(NamedTuple):

@@ -16,7 +16,6 @@ from enum import Enum
 
 from .model import COUNTER_MODULUS, Bucket, Exemplar, Frame, Histogram, Kind, MetricSpec, Number, Sample, Summary
 
-_SLICE = 2048  # rows between two looks at the event loop: about two milliseconds of work
 _EXEMPLAR_MAX = 128  # characters of an exemplar's labels, by the OpenMetrics specification
 
 
@@ -67,7 +66,7 @@ END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
 
 
 async def render(items: Iterable[Sample | Frame], namespace: str) -> dict[str, Family]:
-    """The families of one collection, by full name; lets the event loop run between slices of wide frames.
+    """The families of one collection, by full name; lets the event loop run after each frame.
 
     ValueError when a family comes with two types or a series comes twice.
     """
@@ -75,14 +74,11 @@ async def render(items: Iterable[Sample | Frame], namespace: str) -> dict[str, F
     for item in items:
         if isinstance(item, Sample):
             _lines_of(building, item.spec, namespace).add(item)
-        else:
-            heads = [_labels(item.columns[0].spec.labels, row) for row in item.rows] if item.columns else []
+        elif item.columns:
+            heads = [_labels(item.columns[0].spec.labels, row) for row in item.rows]
             for column in item.columns:
-                lines = _lines_of(building, column.spec, namespace)
-                for start in range(0, len(heads), _SLICE):
-                    lines.extend(heads[start : start + _SLICE], column.values[start : start + _SLICE])
-                    if len(heads) > _SLICE:
-                        await asyncio.sleep(0)
+                _lines_of(building, column.spec, namespace).extend(heads, column.values)
+            await asyncio.sleep(0)
     return {name: lines.family() for name, lines in building.items()}
 
 

@@ -168,7 +168,8 @@ class Column:
 class Frame:
     """Several families over the same label sets: `rows[i]` labels `column.values[i]` of every column.
 
-    The columns' families all have the same label names. Rows must be distinct.
+    The columns' families all have the same label names. Rows must be distinct. A frame is rendered in one go on
+    the event loop: wide tables come as several frames of about a thousand rows.
     """
 
     rows: Sequence[tuple[str, ...]]

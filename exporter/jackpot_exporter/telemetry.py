@@ -30,7 +30,8 @@ RELOAD_OK = gauge(f"{_P}config_last_reload_successful", "1 when the settings in 
 RELOAD_TIME = gauge(f"{_P}config_last_reload_success_timestamp_seconds", "When the settings in force were read.")
 
 METRICS: tuple[MetricSpec, ...] = (
-    BUILD_INFO, UP, DURATION, LAST_SUCCESS, AGE, FAILURES, SERIES, DROPPED, SCRAPES, SCRAPE_DURATION, RELOAD_OK, RELOAD_TIME,
+    BUILD_INFO, UP, DURATION, LAST_SUCCESS, AGE, FAILURES, SERIES, DROPPED, SCRAPES, SCRAPE_DURATION,
+    RELOAD_OK, RELOAD_TIME,
 )  # fmt: skip
 
 
@@ -55,6 +56,9 @@ class Telemetry:
     def expect(self, collectors: Iterable[str]) -> None:
         """Set which collectors there are: counters exist at 0 before the first event."""
         self._records = {name: self._records.get(name) or CollectorRecord() for name in collectors}
+
+    def records(self) -> Iterable[tuple[str, CollectorRecord]]:
+        return self._records.items()
 
     def of(self, collector: str) -> CollectorRecord:
         return self._records[collector]

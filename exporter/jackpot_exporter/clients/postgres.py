@@ -12,8 +12,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import conninfo, sql
@@ -32,7 +32,8 @@ from ..errors import (
 )
 from ..redaction import redact
 
-Statement = sql.SQL | sql.Composed
+Statement = LiteralString | sql.Composed
+"""Fixed text of ours, or text composed with quoted names; values are always bound."""
 Row = tuple[Any, ...]
 
 
@@ -68,6 +69,11 @@ class PostgresSession:
     def database(self) -> str:
         """The name of the connected database. Known inside `read`."""
         return self._connection.info.dbname if self._connection else ""
+
+    @property
+    def user(self) -> str:
+        """The role that is connected as. Known inside `read`."""
+        return self._connection.info.user if self._connection else ""
 
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:
@@ -148,14 +154,17 @@ class Reader:
     def __init__(self, connection: psycopg.AsyncConnection[Row]) -> None:
         self._connection = connection
 
-    async def rows(self, statement: Statement, parameters: Sequence[Any] | None = None) -> list[Row]:
+    async def rows(
+        self, statement: Statement, parameters: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> list[Row]:
         """All rows of a statement that bounds its own result."""
         cursor = await self._connection.execute(statement, parameters)
         return await cursor.fetchall()
 
     async def copy(self, query: Statement) -> bytes:
         """The rows of a wide query in COPY's text format: no object is made for each value."""
-        async with self._connection.cursor().copy(sql.SQL("copy ({}) to stdout").format(query)) as stream:
+        wrapped = sql.SQL("copy ({}) to stdout").format(sql.SQL(query) if isinstance(query, str) else query)
+        async with self._connection.cursor().copy(wrapped) as stream:
             return b"".join([bytes(block) async for block in stream])
 
 

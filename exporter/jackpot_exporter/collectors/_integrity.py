@@ -1,0 +1,109 @@
+"""Is the pools' money conserved? Compares each read of a pool with what was seen of it before.
+
+Between two wins a pool moves only by contributions, so `amount - contributions` stays what it was at the last
+win (or at the first read). Comparing with that anchor and not with the read before keeps a violation visible
+until the next win, however short the moment in which it happened. Each check finds its own fault only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ..model import Number
+
+CHECKS = (
+    "negative_amount",
+    "conservation",
+    "version_regression",
+    "stale_update",
+    "win_without_reset",
+    "unvalidated_constraint",
+)
+
+Key = tuple[str, ...]
+_SLICE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """One pool as read; money in cents, times in Unix seconds, None where NULL or not mapped."""
+
+    amount: Number | None
+    contributions: Number | None
+    wins: Number | None
+    version: Number | None
+    updated_at: Number | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What is remembered of a pool."""
+
+    last: PoolRow
+    anchor: Number | None
+    """amount - contributions since the last win; None while unknown."""
+    highest_version: Number | None
+    is_stale: bool = False
+    kept_its_win: bool = False
+
+
+class Ledger:
+    """Remembers pools from round to round."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Key, _Seen] = {}
+
+    async def check(self, pools: Iterable[tuple[Key, PoolRow]]) -> dict[str, int]:
+        """How many pools violate each check now. Pools that are gone are forgotten."""
+        before, self._seen = self._seen, {}
+        counts = dict.fromkeys(CHECKS, 0)
+        for number, (key, pool) in enumerate(pools):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            seen = self._seen[key] = _follow(before.get(key), pool)
+            row = seen.last
+            counts["negative_amount"] += row.amount is not None and row.amount < 0
+            counts["conservation"] += seen.anchor is not None and _balance(row) not in (None, seen.anchor)
+            counts["version_regression"] += (
+                row.version is not None and seen.highest_version is not None and row.version < seen.highest_version
+            )
+            counts["stale_update"] += seen.is_stale
+            counts["win_without_reset"] += seen.kept_its_win
+        return counts
+
+
+def _follow(seen: _Seen | None, row: PoolRow) -> _Seen:
+    if seen is None:
+        return _Seen(row, _balance(row), row.version)
+    before = seen.last
+    now = replace(
+        seen,
+        last=row,
+        highest_version=max((v for v in (seen.highest_version, row.version) if v is not None), default=None),
+        is_stale=_is_stale(seen, row),
+    )
+    if before.wins is not None and row.wins is not None and row.wins > before.wins:
+        # The contributions made before and after the win cannot be told apart from outside: begin anew.
+        return replace(now, anchor=_balance(row), kept_its_win=_kept_its_win(before, row))
+    return now
+
+
+def _balance(row: PoolRow) -> Number | None:
+    if row.amount is None or row.contributions is None:
+        return None
+    return row.amount - row.contributions
+
+
+def _is_stale(seen: _Seen, row: PoolRow) -> bool:
+    """Money moved and `updated_at` did not; stays until it moves."""
+    if row.updated_at != seen.last.updated_at or row.updated_at is None:
+        return False
+    return seen.is_stale or (row.amount, row.contributions) != (seen.last.amount, seen.last.contributions)
+
+
+def _kept_its_win(before: PoolRow, row: PoolRow) -> bool:
+    """A win was counted and the pool holds all it would hold without it."""
+    balances = _balance(before), _balance(row)
+    return balances[0] is not None and balances[1] is not None and balances[1] >= balances[0]

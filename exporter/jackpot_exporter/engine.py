@@ -1,0 +1,124 @@
+"""Settings put to work: for each target its clients, collectors, store and runner; replaced whole by a reload."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Mapping
+
+import structlog
+
+from .clients import Clients
+from .collectors import discover
+from .config import Settings, TargetBase, section, timing
+from .errors import InvalidInputError
+from .runtime import Job, Runner
+from .store import Store
+from .telemetry import ProcessTelemetry, Telemetry
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("engine")
+
+MAIN = ""
+"""The name of the target whose settings stand at the top of the file."""
+
+
+class Engine:
+    """One target being sampled."""
+
+    def __init__(self, target: TargetBase, telemetry: Telemetry, only: Collection[str] = ()) -> None:
+        self._clients = Clients(target)
+        jobs, stale_after = _jobs(target, self._clients, only)
+        self.store = Store(target.namespace, stale_after, telemetry)
+        self.runner = Runner(jobs, self.store)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, on_end: Callable[[asyncio.Task[None]], None]) -> None:
+        """Begin to sample in the background; `on_end` is called when that ends for any reason."""
+        self._task = asyncio.create_task(self.runner.run())
+        self._task.add_done_callback(on_end)
+
+    async def stop(self) -> None:
+        """Stop sampling and close every connection."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._clients.close()
+
+
+def _jobs(target: TargetBase, clients: Clients, only: Collection[str]) -> tuple[list[Job], dict[str, float]]:
+    jobs: list[Job] = []
+    stale_after: dict[str, float] = {}
+    for kind in discover():
+        settings = section(target, kind.section.way)
+        if settings is None or (only and kind.name not in only):
+            continue
+        if not kind.section.many and not settings.enabled:
+            continue
+        times = timing(target, settings if not kind.section.many else kind.section.model())
+        collector = kind.build(settings, times.timeout, clients)
+        if collector is not None:
+            jobs.append(Job(kind.name, collector, times.interval, times.timeout))
+            stale_after[kind.name] = times.stale_after
+    return jobs, stale_after
+
+
+class Exporter:
+    """All targets, and the settings they come from."""
+
+    def __init__(self, load: Callable[[], Settings]) -> None:
+        self._load = load
+        self._telemetry: dict[str, Telemetry] = {}
+        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._reloading = asyncio.Lock()
+        self.process = ProcessTelemetry()
+        self.settings = load()
+        self.engines = self._build(self.settings)
+        self.process.reload_at = time.time()
+
+    def start(self) -> None:
+        for engine in self.engines.values():
+            engine.start(self._on_end)
+
+    async def wait(self) -> None:
+        """Until a runner ends; raises what ended it."""
+        await asyncio.shield(self._ended)
+
+    async def reload(self) -> None:
+        """Read the settings again. InvalidInputError leaves everything as it is."""
+        async with self._reloading:
+            try:
+                settings = self._load()
+            except InvalidInputError as error:
+                self.process.reload_successful = False
+                log.error("reload failed, the old settings stay in force", error=str(error))  # noqa: TRY400
+                raise
+            old, new = self.engines, self._build(settings)
+            for name, engine in new.items():
+                if name in old:
+                    engine.store.inherit(old[name].store)
+            # The old connections are closed first: the sum of both would exceed the budget.
+            await _stop_all(old)
+            self.settings, self.engines = settings, new
+            self.start()
+            self.process.reload_successful, self.process.reload_at = True, time.time()
+            log.info("settings reloaded")
+
+    async def stop(self) -> None:
+        await _stop_all(self.engines)
+
+    @property
+    def is_ready(self) -> bool:
+        """Every collector has finished once."""
+        return all(engine.store.telemetry.is_complete for engine in self.engines.values())
+
+    def _build(self, settings: Settings) -> dict[str, Engine]:
+        targets: dict[str, TargetBase] = {MAIN: settings.main, **settings.targets}
+        return {name: Engine(target, self._telemetry.setdefault(name, Telemetry())) for name, target in targets.items()}
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) and not self._ended.done():
+            self._ended.set_exception(error)
+
+
+async def _stop_all(engines: Mapping[str, Engine]) -> None:
+    await asyncio.gather(*(engine.stop() for engine in engines.values()))

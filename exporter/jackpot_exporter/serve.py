@@ -1,0 +1,77 @@
+"""The long-running process: signals, the HTTP server, and the exporter behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+
+import structlog
+from aiohttp import web
+
+from . import __version__
+from .config import Settings
+from .engine import Exporter
+from .errors import ExporterError, InvalidInputError
+from .web.app import Site
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("serve")
+
+_DRAIN_SECONDS = 2.0
+
+
+class ListenError(ExporterError):
+    """The address to listen on cannot be had."""
+
+
+async def serve(load: Callable[[], Settings], host: str | None, port: int, telemetry_path: str) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP reloads. InvalidInputError when the settings are wrong at the start."""
+    exporter = Exporter(load)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def begin_reload() -> None:
+        task = loop.create_task(_reload_quietly(exporter))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, begin_reload)
+    runner = web.AppRunner(
+        Site(exporter, telemetry_path).application(), access_log=None, shutdown_timeout=_DRAIN_SECONDS
+    )
+    await runner.setup()
+    try:
+        await _listen(runner, host, port)
+        exporter.start()
+        await _first(stop.wait(), exporter.wait())
+    finally:
+        log.info("stopping")
+        await runner.cleanup()
+        await exporter.stop()
+
+
+async def _listen(runner: web.AppRunner, host: str | None, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise ListenError(f"cannot listen on {host or ''}:{port}: {error.strerror}") from None
+    log.info("listening", addresses=[f"{a[0]}:{a[1]}" for a in runner.addresses], version=__version__)
+
+
+async def _reload_quietly(exporter: Exporter) -> None:
+    with contextlib.suppress(InvalidInputError):  # the exporter has logged it and counts it
+        await exporter.reload()
+
+
+async def _first(*waits: asyncio.Future[None] | object) -> None:
+    """Until one of them ends; raises its error."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[arg-type]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    for task in done:
+        task.result()

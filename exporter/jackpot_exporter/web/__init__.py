@@ -1,0 +1,1 @@
+"""The HTTP side: hands out what the stores hold; asks no source anything."""

@@ -1,0 +1,94 @@
+"""The aiohttp application. Handlers read the stores and never wait for a source."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator
+
+from aiohttp import web
+
+from ..engine import MAIN, Engine, Exporter
+from ..errors import InvalidInputError
+from ..model import Sample
+from .landing import landing_page
+from .negotiation import accepts_gzip, choose_format
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Site:
+    """The handlers, over one exporter."""
+
+    def __init__(self, exporter: Exporter, telemetry_path: str = "/metrics") -> None:
+        self._exporter = exporter
+        self._telemetry_path = telemetry_path
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_get(self._telemetry_path, self.metrics)
+        app.router.add_get("/probe", self.probe)
+        app.router.add_get("/-/healthy", self.healthy)
+        app.router.add_get("/-/ready", self.ready)
+        app.router.add_post("/-/reload", self.reload)
+        app.router.add_get("/", self.landing)
+        return app
+
+    async def metrics(self, request: web.Request) -> web.Response:
+        return self._scrape(request, self._exporter.engines[MAIN], with_process=True)
+
+    async def probe(self, request: web.Request) -> web.Response:
+        """Another configured target, by name; an address is a name that is not known."""
+        engine = self._exporter.engines.get(request.query.get("target") or "/")
+        if engine is None:
+            self._exporter.process.count_scrape(404, 0.0)
+            return web.Response(status=404, text="no such target; /probe takes the name of a configured one\n")
+        return self._scrape(request, engine, with_process=False)
+
+    async def healthy(self, _request: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def ready(self, _request: web.Request) -> web.Response:
+        if self._exporter.is_ready:
+            return web.Response(text="ready\n")
+        return web.Response(status=503, text="not every collector has finished once\n")
+
+    async def reload(self, _request: web.Request) -> web.Response:
+        if not self._exporter.settings.web.enable_reload:
+            return web.Response(status=403, text="web.enable_reload is off; send SIGHUP instead\n")
+        try:
+            await asyncio.shield(self._exporter.reload())
+        except InvalidInputError as error:
+            return web.Response(status=400, text=f"{error}\n")
+        return web.Response(text="reloaded\n")
+
+    async def landing(self, _request: web.Request) -> web.Response:
+        engines = self._exporter.engines
+        page = landing_page(engines[MAIN].store.telemetry, [name for name in engines if name != MAIN])
+        return web.Response(text=page, content_type="text/html", headers=_PAGE_HEADERS)
+
+    def _scrape(self, request: web.Request, engine: Engine, *, with_process: bool) -> web.Response:
+        started = time.perf_counter()
+        only = request.query.getall("collect[]", [])
+        unknown = [name for name in only if name not in engine.store.collectors]
+        if unknown:
+            return web.Response(status=400, text=f"no such collector: {', '.join(unknown)}\n")
+        fmt = choose_format(request.headers.get("Accept", ""))
+        gzipped = accepts_gzip(request.headers.get("Accept-Encoding", ""))
+        body = engine.store.page(fmt, gzipped=gzipped, tail=self._tail(engine, with_process=with_process), only=only)
+        headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
+        if gzipped:
+            headers["Content-Encoding"] = "gzip"
+        self._exporter.process.count_scrape(200, time.perf_counter() - started)
+        return web.Response(body=body, headers=headers)
+
+    def _tail(self, engine: Engine, *, with_process: bool) -> Iterator[Sample]:
+        yield from engine.store.telemetry.at_scrape(time.time())
+        if with_process:
+            yield from self._exporter.process.samples()
