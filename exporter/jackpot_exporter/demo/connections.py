@@ -99,9 +99,13 @@ class Connections:
         connection = await psycopg.AsyncConnection.connect(
             self._dsn, autocommit=True, application_name=APPLICATION_NAME, connect_timeout=2
         )
-        await connection.execute(
-            "select set_config('statement_timeout', '5s', false), set_config('lock_timeout', '2s', false)"
-        )
+        try:
+            await connection.execute(
+                "select set_config('statement_timeout', '5s', false), set_config('lock_timeout', '2s', false)"
+            )
+        except BaseException:
+            await connection.close()
+            raise
         return connection
 
     async def _take_back(self, connection: psycopg.AsyncConnection) -> None:

@@ -62,7 +62,7 @@ class Traffic:
         self.rate = rate
         self.error_share = error_share
         self.counts: Counter[str] = Counter()
-        """By `<what>.<status>`, `<what>.unreachable` and `left_out`."""
+        """By `<what>.<status>`, `<what>.unreachable` and `left.out`."""
         self.contributed_cents = 0
         self.paid_cents = 0
 
@@ -100,12 +100,13 @@ class Traffic:
     async def run(self) -> None:
         """Until cancelled."""
         timeout = aiohttp.ClientTimeout(total=_REQUEST_SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
+        connector = aiohttp.TCPConnector(limit=_IN_FLIGHT)
+        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
             under_way: set[asyncio.Task[None]] = set()
             try:
                 async for _ in self._ticks():
                     if len(under_way) >= _IN_FLIGHT:
-                        self.counts["left_out"] += 1
+                        self.counts["left.out"] += 1
                         continue
                     task = asyncio.create_task(self._play(session))
                     under_way.add(task)
