@@ -187,7 +187,16 @@ def _newer_source() -> str:
 
 def _debian_mirror() -> str | None:
     """Where this system gets Debian from; the security archive has another label and no newer suites."""
-    for line in _run("apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)").splitlines():
+    if found := _listed_mirror("apt-get"):
+        return found
+    # Labels are known only where lists have been fetched, and a container image has none.
+    apt = _system_apt()
+    _run(*apt, "update")
+    return _listed_mirror(*apt)
+
+
+def _listed_mirror(*apt: str) -> str | None:
+    for line in _run(*apt, "indextargets", "--format", "$(LABEL) $(REPO_URI)").splitlines():
         label, _, address = line.partition(" ")
         if label == "Debian":
             return address
