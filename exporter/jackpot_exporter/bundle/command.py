@@ -1,0 +1,73 @@
+"""The command `generate`: packs in, files out, problems and drift to standard error.
+
+Exit status: 0 done, 1 the files differ (with --check) or promtool refuses the rules, 2 packs or values are wrong.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from ..errors import InvalidInputError
+from .bundle import compile_bundle, generate
+from .judge import check_rules
+from .loader import PACKS, load_packs
+from .model import Artifact, Drift, PackSet
+
+_DIFF_LINES = 200
+
+
+@click.command("generate")
+@click.option("--values", type=click.Path(path_type=Path), help="A site's own thresholds, windows, channels.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where to write; here.")
+@click.option("--check", is_flag=True, help="Compare only: what is missing, stale or orphan, with a diff.")
+@click.option("--packs", type=click.Path(path_type=Path), default=PACKS, hidden=True, help="Another folder of packs.")
+def generate_command(values: Path | None, out: Path, packs: Path, *, check: bool) -> None:
+    """Compile the packs to rules, rule tests, runbook and metric reference."""
+    sys.exit(run(out, values=values, packs=packs, check=check))
+
+
+def run(out: Path, *, values: Path | None = None, packs: Path = PACKS, check: bool = False) -> int:
+    """What the command does; the exit status. Writes nothing when the packs are wrong."""
+    try:
+        loaded = load_packs(packs, values)
+    except InvalidInputError as error:
+        click.echo(error, err=True)
+        return 2
+    artifacts = compile_bundle(loaded)
+    refusal = _judge(artifacts)
+    if refusal:
+        click.echo(refusal, err=True)
+        return 1
+    drift = generate(artifacts, out, check=check)
+    for line in (*loaded.remarks, *_report(drift, check=check)):
+        click.echo(line, err=True)
+    if not check:
+        click.echo(_summary(loaded, artifacts, drift))
+    return 1 if check and drift else 0
+
+
+def _judge(artifacts: list[Artifact]) -> str:
+    """What promtool has against the rules; nothing when it is content or not installed."""
+    with tempfile.TemporaryDirectory(prefix="jackpot-rules-") as folder:
+        generate(artifacts, Path(folder), check=False)
+        return check_rules(Path(folder) / "prometheus" / "rules")
+
+
+def _report(drift: Drift, *, check: bool) -> list[str]:
+    kinds = (("missing", drift.missing), ("stale", drift.stale), ("orphan", drift.orphan)) if check else ()
+    lines = [f"{kind}: {path}" for kind, paths in kinds for path in paths]
+    if check and drift.diff:
+        diff = drift.diff.splitlines()
+        lines += diff[:_DIFF_LINES]
+        lines += [f"... and {len(diff) - _DIFF_LINES} more lines"] if len(diff) > _DIFF_LINES else []
+    return lines + (["run `jackpot-exporter generate` and commit what it writes"] if check and drift else [])
+
+
+def _summary(packs: PackSet, artifacts: list[Artifact], drift: Drift) -> str:
+    cases = sum(len(alert.cases) for alert in packs.alerts)
+    written = len(drift.missing) + len(drift.stale)
+    return f"{len(packs.packs)} packs, {len(packs.alerts)} alerts, {cases} cases: {written} of {len(artifacts)} files written"

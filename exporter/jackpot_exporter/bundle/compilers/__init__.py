@@ -1,0 +1,1 @@
+"""One compiler a file: `PackSet` in, artifacts out; deterministic, and none knows another."""

@@ -1,0 +1,74 @@
+"""The families that rules may read, found by the names that PromQL uses for them.
+
+A histogram is read as `x_bucket`, `x_sum` and `x_count`; a recording rule is a family too. This module
+does not judge expressions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..model import Kind
+from ..yamlfile import load, validate
+from .model import TARGET_LABELS, Family, Recording
+from .promql import Expression, read
+from .schema import FamiliesFile, MetricEntry
+
+_PARTS = {
+    Kind.HISTOGRAM: (("_bucket", ("le",)), ("_sum", ()), ("_count", ())),
+    Kind.SUMMARY: (("", ("quantile",)), ("_sum", ()), ("_count", ())),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What can be read, by the name it is read with."""
+
+    readable: Mapping[str, Family]
+
+    @classmethod
+    def of(cls, families: Iterable[Family]) -> Catalogue:
+        return cls({name: part for family in families for name, part in _parts(family)})
+
+    def with_recordings(self, recordings: Iterable[Recording]) -> Catalogue:
+        """Recordings carry whatever labels their expressions may leave; those before may be read by those after."""
+        readable = dict(self.readable)
+        for recording in recordings:
+            readable[recording.record] = _recorded(recording, Catalogue(readable))
+        return Catalogue(readable)
+
+    def labels(self, expression: Expression) -> frozenset[str]:
+        """Every label that a series in `expression` may have."""
+        read_labels = (self.readable[name].labels for name in expression.names if name in self.readable)
+        return frozenset(TARGET_LABELS).union(*read_labels, expression.created)
+
+
+def load_families(folder: Path) -> dict[str, Family]:
+    """The families declared by the files of `folder`, one source a file."""
+    found: dict[str, Family] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        file = validate(load(path), FamiliesFile)
+        found |= declared(file.metrics, file.title)
+    return found
+
+
+def declared(metrics: Mapping[str, MetricEntry], source: str) -> dict[str, Family]:
+    return {
+        name: Family(name, entry.type, entry.help, tuple(entry.labels), tuple(entry.buckets), source)
+        for name, entry in metrics.items()
+    }
+
+
+def _parts(family: Family) -> Iterable[tuple[str, Family]]:
+    for suffix, labels in _PARTS.get(family.kind, (("", ()),)):
+        yield family.name + suffix, replace(family, labels=(*family.labels, *labels))
+
+
+def _recorded(recording: Recording, catalogue: Catalogue) -> Family:
+    try:
+        labels = catalogue.labels(read(recording.expr)) | frozenset(recording.labels)
+    except ValueError:  # reported where the expression itself is judged
+        labels = frozenset(recording.labels)
+    return Family(recording.record, Kind.GAUGE, recording.help, tuple(sorted(labels)), source="recording rules")

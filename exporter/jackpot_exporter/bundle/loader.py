@@ -1,0 +1,38 @@
+"""Packs and values read, judged and made into a `PackSet`; every problem is reported at once, none is repaired.
+
+Reads files only: nothing is asked of Prometheus or of promtool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from .assembly import Assembly
+from .families import declared, load_families
+from .model import Family, PackSet
+from .overrides import override
+from .reading import read_channels, read_packs, read_values
+from .source import Problems
+
+PACKS = Path(__file__).parent.parent / "packs"
+
+
+def load_packs(folder: Path = PACKS, values: Path | None = None, known: Mapping[str, Family] | None = None) -> PackSet:
+    """The packs of `folder` with the site's `values` on top.
+
+    `known` are the families that the exporter itself declares; without it, those of the folder `families`.
+    InvalidInputError carries every problem.
+    """
+    problems = Problems()
+    packs = read_packs(folder, problems)
+    site = read_values(folder, values, problems)
+    channels = read_channels(folder, problems)
+    problems.raise_if_any()
+    families = dict(load_families(folder / "families") if known is None else known)
+    for pack in packs:
+        families |= declared(pack.entry.metrics, pack.entry.title)
+    assembly = Assembly(families, channels, site, problems)
+    built = assembly.build(override(packs, site, problems))
+    problems.raise_if_any()
+    return PackSet(tuple(built), families, channels, tuple(assembly.remarks))

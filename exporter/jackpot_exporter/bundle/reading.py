@@ -1,0 +1,124 @@
+"""Pack files read into entries with their sources; a file that cannot be read does not hide the others' problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from ..errors import InvalidInputError, Problem
+from ..yamlfile import Document, load, validate
+from .schema import (
+    AlertEntry,
+    AlertsFile,
+    ObjectiveEntry,
+    ObjectivesFile,
+    PackFile,
+    RoutingFile,
+    ValuesFile,
+)
+from .source import Problems, Source
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPack:
+    """One pack as written: nothing substituted, nothing overridden."""
+
+    entry: PackFile
+    source: Source
+    alerts: tuple[tuple[AlertEntry, Source], ...]
+    objectives: tuple[tuple[ObjectiveEntry, Source], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The shipped values with a site's own on top; `sources` says which file an override came from."""
+
+    entry: ValuesFile
+    sources: Mapping[tuple[str, str], Source] = field(default_factory=dict)
+    """By section (`alerts`) and name."""
+
+
+def read_packs(folder: Path, problems: Problems) -> list[ReadPack]:
+    """Every pack of `folder`, in the order of their names."""
+    files = sorted(folder.glob("*/pack.yaml"))
+    if not files:
+        problems.add(Problem(f"{folder}: no pack here", remedy="a pack is a folder with a pack.yaml in it"))
+    return [pack for path in files if (pack := _read_pack(path, problems))]
+
+
+def read_channels(folder: Path, problems: Problems) -> dict[str, str]:
+    found = _read(folder / "routing.yaml", RoutingFile, problems)
+    return found[0].channels if found else {}
+
+
+def read_values(folder: Path, own: Path | None, problems: Problems) -> Values:
+    """`values.yaml` of the packs, with the file `own` on top of it where there is one."""
+    values = Values(ValuesFile())
+    for path in (folder / "values.yaml", own):
+        found = _read(path, ValuesFile, problems) if path else None
+        if found:
+            values = _on_top(values, *found)
+    return values
+
+
+def _read_pack(path: Path, problems: Problems) -> ReadPack | None:
+    pack = _read(path, PackFile, problems)
+    alerts = _read(path.with_name("alerts.yaml"), AlertsFile, problems)
+    objectives = _read_optional(path.with_name("objectives.yaml"), ObjectivesFile, problems)
+    if pack is None or alerts is None:
+        return None
+    entry, document = pack
+    if entry.name != path.parent.name:
+        source = Source(document, (), "name")
+        remedy = f"name it {path.parent.name}, or rename the folder"
+        problems.add(source.problem(f'"{entry.name}" is not the name of the folder', "name", remedy=remedy))
+    return ReadPack(
+        entry,
+        Source(document, (), entry.name),
+        tuple((one, Source(alerts[1], ("alerts", i), one.alert)) for i, one in enumerate(alerts[0].alerts)),
+        tuple(_objectives(objectives)),
+    )
+
+
+def _objectives(
+    found: tuple[ObjectivesFile, Document] | None,
+) -> Iterator[tuple[ObjectiveEntry, Source]]:
+    if found:
+        file, document = found
+        for index, entry in enumerate(file.objectives):
+            yield entry, Source(document, ("objectives", index), entry.objective)
+
+
+def _read(path: Path, model: type[M], problems: Problems) -> tuple[M, Document] | None:
+    try:
+        document = load(path)
+        return validate(document, model), document
+    except InvalidInputError as error:
+        problems.take(error)
+        return None
+
+
+def _read_optional(path: Path, model: type[M], problems: Problems) -> tuple[M, Document] | None:
+    return _read(path, model, problems) if path.exists() else None
+
+
+def _on_top(values: Values, own: ValuesFile, document: Document) -> Values:
+    """`own` wins field by field; of an entry in both, the whole of `own`'s counts."""
+    given = {name: getattr(own, name) for name in own.model_fields_set}
+    merged = {
+        name: {**getattr(values.entry, name), **value} if isinstance(value, dict) else value
+        for name, value in given.items()
+    }
+    sources = {
+        (section, name): Source(document, (section, name), name)
+        for section, entries in given.items()
+        if isinstance(entries, dict)
+        for name in entries
+    }
+    return Values(values.entry.model_copy(update=merged), {**values.sources, **sources})
