@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
 
 import aiohttp
 import pytest
 
-from harness.jackpot import Client
+from harness.jackpot import Client, Database
 from jackpot_exporter.demo.servers import RedisServer
 from jackpot_exporter.demo.service import JackpotService, ServiceSettings
-
-
-class _Database(Protocol):
-    """The shared fixture `database`."""
-
-    @property
-    def dsn(self) -> str: ...
 
 
 @pytest.fixture
@@ -27,7 +19,7 @@ def log_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(database: _Database, redis_server: RedisServer, log_file: Path) -> ServiceSettings:
+def settings(database: Database, redis_server: RedisServer, log_file: Path) -> ServiceSettings:
     return ServiceSettings(database.dsn, redis_server.url, log_file)
 
 

@@ -12,22 +12,16 @@ import urllib.request
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
-from harness.jackpot import Client
+from harness.jackpot import Client, Database
 from harness.waiting import eventually, eventually_async
 from jackpot_exporter.demo.measurements import Operation
 from jackpot_exporter.demo.servers import free_port
 from jackpot_exporter.demo.service import JackpotService, ServiceSettings
 from jackpot_exporter.demo.traffic import Habits, Traffic
-
-
-class _Database(Protocol):
-    """The shared fixture `database`."""
-
-    def execute(self, statement: str) -> list[Any]: ...
 
 
 def reached(traffic: Traffic, **counts: int) -> Callable[[], Awaitable[bool]]:
@@ -39,7 +33,7 @@ def reached(traffic: Traffic, **counts: int) -> Callable[[], Awaitable[bool]]:
     return probe
 
 
-async def test_players_count_what_the_service_booked(client: Client, database: _Database) -> None:
+async def test_players_count_what_the_service_booked(client: Client, database: Database) -> None:
     habits = Habits(wins=0.2, pool_queries=0.5, statistics=0.2, config_changes=0.1)
     traffic = Traffic(client.service.url, rate=200, habits=habits)
 
@@ -53,7 +47,7 @@ async def test_players_count_what_the_service_booked(client: Client, database: _
     assert set(traffic.counts) == {f"{what}.200" for what in ("contribute", "win", "pools", "statistics", "config")}
 
 
-async def test_error_share_is_rejected(client: Client, database: _Database) -> None:
+async def test_error_share_is_rejected(client: Client, database: Database) -> None:
     traffic = Traffic(client.service.url, rate=100, error_share=1)
 
     async with traffic.running():

@@ -1,11 +1,11 @@
-"""Speaks with the simulated jackpot service."""
+"""Speaks with the simulated jackpot service, and looks at what it left in its database and log."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -51,3 +51,28 @@ class Client:
 def log_entries(path: Path) -> list[dict[str, Any]]:
     """The entries of a service's log."""
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+class Database(Protocol):
+    """The fixture `database`."""
+
+    @property
+    def dsn(self) -> str: ...
+
+    def execute(self, statement: str) -> list[Any]: ...
+
+
+def balances(database: Database) -> list[Any]:
+    """The pools that do not hold what they should."""
+    broken = "current_amount <> expected_amount or total_wins <> recorded_wins"
+    return list(database.execute(f"select * from jackpot_balance where {broken}"))
+
+
+def total(database: Database, column: str) -> int:
+    return int(database.execute(f"select sum({column}) from jackpots")[0][0])
+
+
+async def has_status(client: Client, code: int, status: str) -> bool:
+    """Whether the health endpoint says so."""
+    answer = await client.get("/health")
+    return (answer.status, answer.body["status"]) == (code, status)
