@@ -1,0 +1,92 @@
+"""The host under node_exporter's names: processors, memory, disks, network, load, clock and more.
+
+Everything here is an answer from the kernel's memory and comes in microseconds; what may hang, the file systems,
+is the business of `host_filesystems`. A part that this kernel lacks, or that may not be read, is a note and takes
+nothing from the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from ..clients import Clients
+from ..config import CollectorSection, Schedule
+from ..errors import MissingError
+from ..model import Collector, Item, Note, Outcome
+from ._base import CollectorType
+from ._host import PARTS, Roots
+from ._host.part import Read
+
+
+def _check_part(name: str) -> str:
+    names = [part.name for part in PARTS]
+    if name not in names:
+        raise ValueError(f"no such part; parts are {', '.join(names)}")
+    return name
+
+
+PartName = Annotated[str, AfterValidator(_check_part)]
+
+
+class HostSettings(Schedule):
+    """The host this runs on, or the one whose /proc, /sys and / are mounted somewhere."""
+
+    proc: Path = Field(Path("/proc"), description="where the host's /proc is")
+    sys: Path = Field(Path("/sys"), description="where the host's /sys is")
+    root: Path = Field(Path("/"), description="where the host's / is")
+    disabled: tuple[PartName, ...] = Field(
+        (), description="parts to leave out, by node_exporter's names: arp, softnet, ..."
+    )
+
+
+class HostCollector:
+    """Reads every part in turn and lets the event loop run between two parts."""
+
+    def __init__(self, settings: HostSettings, roots: Roots) -> None:
+        self._roots = roots
+        self._parts = {part.name: part.open(roots) for part in PARTS if part.name not in settings.disabled}
+
+    async def collect(self) -> AsyncGenerator[Item, None]:
+        """The items of all parts. MissingError when there is no /proc where it should be."""
+        _require_proc(self._roots.proc)
+        for name, read in self._parts.items():
+            for item in _guarded(name, read):
+                yield item
+            await asyncio.sleep(0)
+
+
+def _require_proc(path: str) -> None:
+    if not Path(path, "stat").exists():
+        raise MissingError(f"{path} holds no file stat; host.proc must name a mounted /proc")
+
+
+def _guarded(name: str, read: Read) -> Iterable[Item]:
+    """The whole part, or a note: half a table would look like disks that are gone."""
+    try:
+        return list(read())
+    except FileNotFoundError as error:
+        return [Note(name, f"this kernel has no {error.filename}")]
+    except PermissionError as error:
+        return [Note(name, f"{error.filename}: {error.strerror}", Outcome.PERMISSION)]
+    except OSError as error:
+        return [Note(name, f"{error.filename or name}: {error.strerror}", Outcome.MISSING)]
+    except (ValueError, IndexError) as error:
+        return [Note(name, f"not as the kernel writes it: {error}", Outcome.BAD_DATA)]
+
+
+def _build(settings: HostSettings, _timeout_seconds: float, clients: Clients) -> Collector | None:
+    return HostCollector(settings, Roots.of(clients.target))
+
+
+TYPE = CollectorType(
+    name="host",
+    help="Processors, memory, disks, network, load and clock of the host.",
+    section=CollectorSection(("host",), HostSettings),
+    metrics=tuple(spec for part in PARTS for spec in part.metrics),
+    build=_build,
+)
