@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -23,7 +24,31 @@ _config_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+_LATER = {
+    "demo": (".demo.command", "needs the extra: pip install 'jackpot-exporter[demo]'"),
+    "tools": (".launchers", ""),
+}
+"""Commands of parts that most runs never load: name, module, what to do when it cannot be imported."""
+
+
+class _Group(click.Group):
+    """Loads the commands in `_LATER` only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_LATER})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _LATER:
+            return super().get_command(ctx, cmd_name)
+        module, remedy = _LATER[cmd_name]
+        try:
+            found: click.Command = getattr(importlib.import_module(module, __package__), cmd_name)
+        except ModuleNotFoundError as error:
+            raise click.ClickException(f"{cmd_name} cannot be loaded: {error}; {remedy}") from None
+        return found
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="jackpot-exporter")
 def main() -> None:
     """Monitoring of jackpot services for Prometheus."""

@@ -1,0 +1,106 @@
+"""Our own programs as processes of the demo: the simulated service, its players, the exporter."""
+
+from __future__ import annotations
+
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .process import ServerProcess, free_port
+
+
+def fetch(url: str, headers: Mapping[str, str] | None = None, data: bytes | None = None) -> bytes:
+    """The body of a local address; OSError when it does not answer with success within five seconds."""
+    request = urllib.request.Request(url, data=data, headers=dict(headers or {}))  # noqa: S310 - always 127.0.0.1
+    # A proxy from the environment must not see what goes to 127.0.0.1.
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as answer:
+        body: bytes = answer.read()
+        return body
+
+
+class _Program(ServerProcess):
+    ready_path = "/"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def is_ready(self) -> bool:
+        try:
+            fetch(self.url + self.ready_path)
+        except OSError:
+            return False
+        return True
+
+
+class ServiceProcess(_Program):
+    """The simulated jackpot service; `url` is its API."""
+
+    ready_path = "/api/jackpot/pools"
+
+    def __init__(self, database_url: str, redis_url: str) -> None:
+        super().__init__()
+        self._database_url = database_url
+        self._redis_url = redis_url
+        self.health_port = free_port()
+        self.log_file = self.folder / "application.log"
+
+    @property
+    def health_url(self) -> str:
+        return f"http://127.0.0.1:{self.health_port}"
+
+    def command(self) -> list[str]:
+        sources = ["--database-url", self._database_url, "--redis-url", self._redis_url]
+        places = ["--port", str(self.port), "--health-port", str(self.health_port), "--log-file", str(self.log_file)]
+        return [sys.executable, "-m", "jackpot_exporter.demo.service", *sources, *places]
+
+
+class TrafficProcess(_Program):
+    """The players; they go on when the service is down."""
+
+    ready_path = "/demo/traffic"
+
+    def __init__(self, service_url: str, rate: float, error_share: float) -> None:
+        super().__init__()
+        self._options = ["--url", service_url, "--rate", str(rate), "--error-share", str(error_share)]
+
+    def command(self) -> list[str]:
+        port = ["--control-port", str(self.port)]
+        return [sys.executable, "-m", "jackpot_exporter.demo.traffic", *self._options, *port]
+
+
+class ExporterProcess(_Program):
+    """`jackpot-exporter serve` with these settings, or this text of a settings file, or none."""
+
+    ready_path = "/-/healthy"
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any] | str | None,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.arguments = arguments
+        self.environment = dict(environment or {})
+
+    @property
+    def settings_path(self) -> Path:
+        return self.folder / "settings.yaml"
+
+    def prepare(self) -> None:
+        if self.settings is not None:
+            text = self.settings if isinstance(self.settings, str) else yaml.safe_dump(dict(self.settings))
+            self.settings_path.write_text(text)
+
+    def command(self) -> list[str]:
+        environment = [f"{name}={value}" for name, value in self.environment.items()]
+        settings = [] if self.settings is None else ["--config.file", str(self.settings_path)]
+        address = ["--web.listen-address", f"127.0.0.1:{self.port}"]
+        program = [sys.executable, "-m", "jackpot_exporter", "serve"]
+        return ["/usr/bin/env", *environment, *program, *settings, *address, *self.arguments]

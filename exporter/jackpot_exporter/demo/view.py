@@ -1,0 +1,125 @@
+"""What a person sees of the demo: the pools, the collectors and the addresses, as tables or as plain lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client.parser import text_string_to_metric_families
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ..errors import ToolError
+from .programs import fetch
+from .stack import Stack
+
+_MINUTE = "delta(jackpot_pool_amount_cents[1m]) / 100"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at the exporter: its samples by name and labels, and how long the scrape took."""
+
+    samples: Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
+    scrape_seconds: float
+    scrape_bytes: int
+    growth: Mapping[str, float] = field(default_factory=dict)
+    """Dollars a minute by pool, as Prometheus has it."""
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.samples.get((name, tuple(sorted(labels.items()))))
+
+    def values_of(self, name: str, label: str) -> dict[str, float]:
+        """The values of a family by the value of its one label."""
+        return {dict(labels)[label]: value for (found, labels), value in self.samples.items() if found == name}
+
+
+def look(stack: Stack) -> Look:
+    """Scrape the exporter and ask Prometheus. OSError when the exporter does not answer."""
+    started = time.perf_counter()
+    body = fetch(f"{stack.exporter.url}/metrics")
+    seconds = time.perf_counter() - started
+    samples = {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+    return Look(samples, seconds, len(body), _growth(stack))
+
+
+def _growth(stack: Stack) -> dict[str, float]:
+    if stack.prometheus is None:
+        return {}
+    try:
+        return {one["metric"]["pool"]: float(one["value"][1]) for one in stack.prometheus.query(_MINUTE)}
+    except (OSError, ToolError):
+        return {}
+
+
+def render(stack: Stack, found: Look) -> RenderableType:
+    """The whole screen."""
+    return Group(_pools(found), _collectors(found), _addresses(stack, found))
+
+
+def plain_line(found: Look) -> str:
+    """The same in one line, where there is no terminal."""
+    pools = ", ".join(f"{pool} {_money(cents)}" for pool, cents in _amounts(found).items())
+    states = found.values_of("jackpot_exporter_collector_up", "collector")
+    well = sum(1 for up in states.values() if up)
+    return f"{pools}; {well} of {len(states)} collectors up; scrape {found.scrape_seconds * 1000:.1f} ms"
+
+
+def _pools(found: Look) -> Table:
+    table = Table(title="Pools", title_justify="left", expand=True)
+    for heading in ("pool", "amount", "growth a minute", "contributed", "wins"):
+        table.add_column(heading, justify="left" if heading == "pool" else "right")
+    for pool, cents in _amounts(found).items():
+        growth = found.growth.get(pool)
+        table.add_row(
+            Text(pool),
+            _money(cents),
+            "not yet" if growth is None else f"{growth:+,.2f} $",
+            _money(found.value("jackpot_contributions_cents_total", pool=pool)),
+            f"{found.value('jackpot_wins_total', pool=pool) or 0:.0f}",
+        )
+    return table
+
+
+def _amounts(found: Look) -> dict[str, float]:
+    """Largest last, as players know them."""
+    return dict(sorted(found.values_of("jackpot_pool_amount_cents", "pool").items(), key=lambda item: item[1]))
+
+
+def _collectors(found: Look) -> Table:
+    table = Table(title="Collectors", title_justify="left", expand=True)
+    for heading in ("collector", "state", "age", "a collection takes", "series"):
+        table.add_column(heading, justify="left" if heading in ("collector", "state") else "right")
+    ages = found.values_of("jackpot_exporter_collector_age_seconds", "collector")
+    series = found.values_of("jackpot_exporter_collector_series", "collector")
+    for name, up in sorted(found.values_of("jackpot_exporter_collector_up", "collector").items()):
+        state = Text("up") if up else Text("DOWN", style="bold red")
+        age = f"{ages[name]:.0f} s" if name in ages else "never"
+        table.add_row(name, state, age, _mean_duration(found, name), f"{series.get(name, 0):.0f}")
+    return table
+
+
+def _mean_duration(found: Look, collector: str) -> str:
+    count = found.value("jackpot_exporter_collector_duration_seconds_count", collector=collector)
+    total = found.value("jackpot_exporter_collector_duration_seconds_sum", collector=collector)
+    return f"{total / count * 1000:.1f} ms" if count and total is not None else "not yet"
+
+
+def _addresses(stack: Stack, found: Look) -> Table:
+    table = Table(title="Addresses", title_justify="left", expand=True, show_header=False)
+    for name, address in stack.addresses().items():
+        table.add_row(name, Text(address))
+    scrape = f"{found.scrape_seconds * 1000:.1f} ms for {found.scrape_bytes / 1024:.0f} KiB"
+    table.add_row("this scrape", scrape)
+    table.add_row("to stop", "Ctrl-C; nothing stays behind")
+    return table
+
+
+def _money(cents: float | None) -> str:
+    return "none" if cents is None else f"{cents / 100:,.2f} $"
