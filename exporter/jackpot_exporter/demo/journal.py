@@ -121,7 +121,7 @@ class Journal:
     def close(self) -> None:
         self._file.close()
 
-    def _write(  # noqa: PLR0917 - the parts of an entry, in its order
+    def _write(
         self,
         action: Action,
         operation: str,
