@@ -7,6 +7,7 @@ root, so that they stand beside it. Knows nothing of which tool is needed where.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -54,6 +55,15 @@ def cache_folder() -> Path:
     if os.geteuid() == 0:
         return Path("/var/cache/jackpot-exporter")
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jackpot-exporter"
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Wait until nobody else brings packages into the same cache."""
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    with (cache_folder() / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def bring(wanted: Sequence[Wanted]) -> None:

@@ -123,12 +123,17 @@ def list_tools() -> list[Found]:
 def fetch(names: Iterable[str]) -> list[Found]:
     """Bring the tools that are not there yet; ToolError when one cannot be had."""
     wanted = [_tool(name) for name in names]
-    missing = [tool for tool in wanted if not _is_complete(tool)]
+    if not all(map(_is_complete, wanted)):
+        with packages.alone():
+            _bring([tool for tool in wanted if not _is_complete(tool)])
+    return [_look_up(tool) for tool in wanted]
+
+
+def _bring(missing: list[Tool]) -> None:
     packages.bring([(tool.name, tool.programs, tool.package) for tool in missing])
     for tool in missing:
         if not _is_complete(tool):
             raise ToolError(f"{tool.name}: fetched, and still one of {', '.join(tool.programs)} is not found")
-    return [_look_up(tool) for tool in wanted]
 
 
 def _tool(name: str) -> Tool:
