@@ -13,6 +13,7 @@ import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
@@ -53,6 +54,8 @@ class PostgresSession:
         self._timeout = timeout_seconds
         self._turn = asyncio.Lock()
         self._connection: psycopg.AsyncConnection[Row] | None = None
+        self._failure: _Failure | None = None
+        self._catalogue = Catalogue()
         statement_ms = max(1, int(timeout_seconds * 700))
         lock_ms = max(1, int(source.lock_timeout * 1000))
         self._guard = sql.SQL(
@@ -75,22 +78,32 @@ class PostgresSession:
         """The role that is connected as. Known inside `read`."""
         return self._connection.info.user if self._connection else ""
 
+    @property
+    def server(self) -> str:
+        """Host and port, as postgres_exporter's label `server` has them. Known inside `read`."""
+        return f"{self._connection.info.host}:{self._connection.info.port}" if self._connection else ""
+
     @contextlib.asynccontextmanager
     async def read(self) -> AsyncIterator[Reader]:
         """A read-only transaction under the guards. SourceError says which way it failed.
 
-        The connection is kept when the server ended the statement, and closed in every other doubt.
+        The connection is kept when the server ended the statement, and closed in every other doubt. Who waited for
+        the turn while the server was lost fails with the same error, rather than each for its own timeout.
         """
+        asked = _now()
         async with self._turn:
-            connection = await self._connect()
+            connection = await self._connect(asked)
             severed = asyncio.get_running_loop().call_later(self._timeout * 0.9, _sever, connection)
             try:
-                await connection.execute(self._guard)
-                yield Reader(connection)
-                await connection.execute(_COMMIT)
+                await connection.execute(self._guard, prepare=False)
+                yield Reader(connection, self._catalogue)
+                await connection.execute(_COMMIT, prepare=False)
             except psycopg.Error as error:
-                await self._recover(connection)
-                raise _translate(error, connection.closed and severed.when() <= _now()) from None
+                await self._recover(connection, error)
+                failure = _translate(error, connection.closed and severed.when() <= _now())
+                if connection.closed:
+                    self._failure = _Failure(failure, _now())
+                raise failure from None
             except BaseException:
                 # The body failed by itself, or was cancelled: nothing is known of the transaction.
                 await self.close()
@@ -104,25 +117,52 @@ class PostgresSession:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self) -> psycopg.AsyncConnection[Row]:
+    async def _connect(self, asked: float) -> psycopg.AsyncConnection[Row]:
         if self._connection is not None and not self._connection.closed:
             return self._connection
+        if self._failure is not None and asked < self._failure.at:
+            raise type(self._failure.error)(str(self._failure.error))
+        try:
+            self._connection = await self._open()
+        except SourceError as error:
+            self._failure = _Failure(error, _now())
+            raise
+        self._failure = None
+        return self._connection
+
+    async def _open(self) -> psycopg.AsyncConnection[Row]:
         try:
             async with asyncio.timeout(self._source.connect_timeout):
-                self._connection = await psycopg.AsyncConnection.connect(
+                connection = await psycopg.AsyncConnection.connect(
                     self._conninfo(),
                     autocommit=True,
-                    prepare_threshold=None,  # PgBouncer in transaction mode gives another server each time
+                    prepare_threshold=None,
                     client_encoding="utf-8",
                     application_name=f"jackpot-exporter/{self._name}",
                 )
+                if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+                    # The server would refuse to send bytes that are no UTF-8; raw, they can be replaced here.
+                    await connection.execute(_RAW_BYTES, prepare=False)
+                await self._inspect(connection)
         except TimeoutError:
             raise SourceTimeoutError(f"no connection within {self._source.connect_timeout:g}s") from None
         except psycopg.Error as error:
             raise _translate_connect(error) from None
         for name in ("text", "varchar", "name", "bpchar"):
-            self._connection.adapters.register_loader(name, _LenientText)
-        return self._connection
+            connection.adapters.register_loader(name, _LenientText)
+        return connection
+
+    async def _inspect(self, connection: psycopg.AsyncConnection[Row]) -> None:
+        """Prepare statements where that is safe, and forget columns that another server version may lack.
+
+        A pooler gives its clients process ids of its own; behind one, a statement may not find what an earlier one
+        prepared. Without a pooler, planning the statistics views anew each round is most of what a round costs.
+        """
+        cursor = await connection.execute(_BACKEND_PID, prepare=False)
+        row = await cursor.fetchone()
+        if row is not None and row[0] == connection.info.backend_pid:
+            connection.prepare_threshold = 0
+        self._catalogue.meet(connection.info.server_version)
 
     def _conninfo(self) -> str:
         """Built anew at each connect: a rotated password file needs no restart."""
@@ -139,20 +179,59 @@ class PostgresSession:
             redact.add(str(secret))
         return conninfo.make_conninfo("", **parts)
 
-    async def _recover(self, connection: psycopg.AsyncConnection[Row]) -> None:
+    async def _recover(self, connection: psycopg.AsyncConnection[Row], error: psycopg.Error) -> None:
         """Roll back what the server refused; close what cannot be rolled back."""
+        if (error.sqlstate or "") in _CHANGED_SHAPE:
+            self._catalogue.forget()
+            await self.close()  # with the plans that were prepared for the old shape
+            return
         try:
             async with asyncio.timeout(1):
-                await connection.execute(_ROLLBACK)
+                await connection.execute(_ROLLBACK, prepare=False)
         except (psycopg.Error, TimeoutError):
             await self.close()
+
+
+class Catalogue:
+    """The columns of the relations that were asked for; what was learnt stays until the server proves it wrong."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._columns: dict[str, frozenset[str]] = {}
+
+    def meet(self, server_version: int) -> None:
+        """Forget everything when the server is not the one that was asked."""
+        if server_version != self._version:
+            self._version = server_version
+            self._columns.clear()
+
+    def forget(self) -> None:
+        """Ask again: a statement met a column or relation that is gone or new."""
+        self._columns.clear()
+
+    def get(self, relation: str) -> frozenset[str] | None:
+        return self._columns.get(relation)
+
+    def learn(self, relation: str, columns: frozenset[str]) -> None:
+        """What is missing is remembered for PostgreSQL's own views only: an extension may come at any time."""
+        if columns or relation.startswith("pg_catalog."):
+            self._columns[relation] = columns
 
 
 class Reader:
     """What may be asked inside one guarded transaction."""
 
-    def __init__(self, connection: psycopg.AsyncConnection[Row]) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Row], catalogue: Catalogue) -> None:
         self._connection = connection
+        self._catalogue = catalogue
+
+    async def columns(self, relation: str) -> frozenset[str]:
+        """The columns of a schema-qualified relation; empty when it does not exist."""
+        known = self._catalogue.get(relation)
+        if known is None:
+            known = frozenset(name for (name,) in await self.rows(_COLUMNS, (relation,)))
+            self._catalogue.learn(relation, known)
+        return known
 
     async def rows(
         self, statement: Statement, parameters: Sequence[Any] | Mapping[str, Any] | None = None
@@ -168,8 +247,24 @@ class Reader:
             return b"".join([bytes(block) async for block in stream])
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why the server was lost, and when, in the event loop's time."""
+
+    error: SourceError
+    at: float
+
+
+_RAW_BYTES = sql.SQL("set client_encoding to 'SQL_ASCII'")
 _COMMIT = sql.SQL("commit")
 _ROLLBACK = sql.SQL("rollback")
+_BACKEND_PID = "select pg_catalog.pg_backend_pid()"
+_COLUMNS = """
+select attname
+from pg_catalog.pg_attribute
+where attrelid = pg_catalog.to_regclass(%s) and attnum > 0 and not attisdropped
+"""
+_CHANGED_SHAPE = ("42703", "42P01", "42883", "0A000")  # undefined column, table, function; cached plan out of date
 
 
 def _now() -> float:
