@@ -75,7 +75,7 @@ def _guarded(name: str, read: Read) -> Iterable[Item]:
         return [Note(name, f"{error.filename}: {error.strerror}", Outcome.PERMISSION)]
     except OSError as error:
         return [Note(name, f"{error.filename or name}: {error.strerror}", Outcome.MISSING)]
-    except (ValueError, IndexError) as error:
+    except (ValueError, LookupError, ArithmeticError) as error:
         return [Note(name, f"not as the kernel writes it: {error}", Outcome.BAD_DATA)]
 
 

@@ -45,8 +45,8 @@ Answer = Usage | str
 _ANSWER_SECONDS = 1.0
 _SHARE_OF_TIMEOUT = 0.6
 _TIMED_OUT = "mountpoint timeout"
-_EXCLUDED_POINTS = r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
-_EXCLUDED_TYPES = (
+DEFAULT_EXCLUDED_POINTS = r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+DEFAULT_EXCLUDED_TYPES = (
     "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|erofs|fusectl|hugetlbfs|iso9660|mqueue|nsfs"
     "|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
 )
@@ -67,8 +67,10 @@ class FilesystemSettings(Schedule):
     """Which file systems to read."""
 
     database: Path | None = Field(None, description="a path on the file system that holds the database")
-    exclude_mount_points: Pattern = Field(_EXCLUDED_POINTS, description="regular expression; node_exporter's default")
-    exclude_types: Pattern = Field(_EXCLUDED_TYPES, description="regular expression; node_exporter's default")
+    exclude_mount_points: Pattern = Field(
+        DEFAULT_EXCLUDED_POINTS, description="regular expression; node_exporter's default"
+    )
+    exclude_types: Pattern = Field(DEFAULT_EXCLUDED_TYPES, description="regular expression; node_exporter's default")
 
 
 class FilesystemCollector:
@@ -94,13 +96,13 @@ class FilesystemCollector:
         for item in _mount_items({mount: answers[path] for path, mount in mounts.items() if path in answers}):
             yield item
         for path in mounts.keys() - answers.keys():
-            yield Note(path, "left out: the file systems before it took too long", Outcome.TIMEOUT)
+            yield Note(_text(path), "left out: the file systems before it took too long", Outcome.TIMEOUT)
 
     def _table(self) -> str:
         # The first process sees the host's mounts, also where this service has a view of its own.
         for process in ("1", "self"):
             with suppress(OSError):
-                return read_text(f"{self._roots.proc}/{process}/mountinfo")
+                return read_text(f"{self._roots.proc}/{process}/mountinfo", "surrogateescape")
         raise MissingError(f"{self._roots.proc}/self/mountinfo cannot be read; host.proc must name a mounted /proc")
 
     def _path(self, mount: Mount) -> str:
@@ -147,11 +149,16 @@ def _mount_items(answers: Mapping[Mount, Answer]) -> Iterator[Item]:
         FILES_FREE: [usage and usage.files_free for usage in usages],
         PURGEABLE: [usage and 0 for usage in usages],
     }
-    rows = [(m.device, error, m.fstype, m.point) for m, error in zip(answers, errors, strict=True)]
+    rows = [(_text(m.device), error, m.fstype, _text(m.point)) for m, error in zip(answers, errors, strict=True)]
     yield Frame(rows, tuple(Column(spec, values) for spec, values in columns.items()))
     for mount, usage in zip(answers, usages, strict=True):
         if usage:
-            yield MOUNT_INFO.sample(1, mount.device, mount.major, mount.minor, mount.point)
+            yield MOUNT_INFO.sample(1, _text(mount.device), mount.major, mount.minor, _text(mount.point))
+
+
+def _text(name: str) -> str:
+    """A name of any bytes as text that stays distinct."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _build(settings: FilesystemSettings, timeout_seconds: float, clients: Clients) -> Collector | None:

@@ -53,14 +53,17 @@ class Part:
     open: Callable[[Roots], Read]
 
 
-def read_text(path: str) -> str:
-    """The text of a file of /proc or /sys. Plain `open` costs three times as much, and there are many."""
+def read_text(path: str, errors: str = "backslashreplace") -> str:
+    """The text of a file of /proc or /sys. Plain `open` costs three times as much, and there are many.
+
+    Bytes that are not UTF-8 come as `\\xff`, fit for a label; `surrogateescape` keeps names fit for the kernel.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         pieces = []
         while piece := os.read(descriptor, 65536):
             pieces.append(piece)
-        return b"".join(pieces).decode("utf-8", "backslashreplace")
+        return b"".join(pieces).decode("utf-8", errors)
     finally:
         os.close(descriptor)
 
