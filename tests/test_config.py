@@ -78,7 +78,7 @@ def test_no_secret_is_repeated(tmp_path: Path) -> None:
 
 def test_a_block_of_a_further_target_is_checked_too(tmp_path: Path) -> None:
     assert problems(tmp_path, "targets: {b: {pools: {tabel: x}}}")[0].startswith(
-        "settings.yaml:1:22: targets.b.pools.tabel: not a known setting"
+        "settings.yaml:1:23: targets.b.pools.tabel: not a known setting"
     )
 
 
@@ -121,5 +121,5 @@ def test_an_empty_file_is_valid_and_names_no_source(tmp_path: Path) -> None:
 
 
 def test_a_wrong_variable_is_named() -> None:
-    with pytest.raises(InvalidInputError, match="environment: redis: url must begin"):
+    with pytest.raises(InvalidInputError, match="REDIS_URL: redis: url must begin"):
         settings_from_environment(SECTIONS, {"REDIS_URL": "cache:6379"})

@@ -20,6 +20,13 @@ from .errors import InvalidInputError, Place, Problem
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y))")
 _DURATION_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
 _VARIABLE = re.compile(r"\$(?:(\$)|\{([A-Za-z_][A-Za-z0-9_]*)\})")
+_LOGIN = r"(?:[^\s/?#]*@)?"
+_PORT = r"(?::(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]?\d{1,4}))?"
+_HOST = rf"(?:\[[0-9a-fA-F:.]+\]|[^\s/@:,\[\]]+){_PORT}"
+_HOSTS = rf"{_HOST}(?:,{_HOST})*"
+_REDIS_URL = re.compile(
+    rf"unix://{_LOGIN}/\S+|rediss?://{_LOGIN}(?:{_HOSTS})?(?:/\d*)?(?:\?\S*)?|sentinels?://{_LOGIN}{_HOSTS}/[^\s/?]+(?:\?\S*)?"
+)
 _NAMESPACE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 
 
@@ -93,17 +100,26 @@ class PostgresSource(Source):
 
 
 class RedisSource(Source):
-    """A Redis server, or a unix socket (unix:///path)."""
+    """A Redis server: by its address, through sentinels, or any node of a cluster."""
 
-    url: str = Field(description="redis://host:6379/0, rediss://… for TLS, or unix:///path/to.sock")
+    url: str = Field(
+        description="redis://host:6379 (rediss:// for TLS; several hosts: the first that answers),"
+        " unix:///path/to.sock, or sentinel://host:26379,host:26379/master (sentinels:// for TLS)"
+    )
     username: str | None = Field(None, description="ACL user")
     password_file: Path | None = Field(None, description="file that holds the password, re-read at each connect")
+    sentinel_password_file: Path | None = Field(None, description="file that holds the password of the sentinels")
+    ca_file: Path | None = Field(None, description="certificates to trust; default: those of the system")
+    cert_file: Path | None = Field(None, description="certificate to show")
+    key_file: Path | None = Field(None, description="its key")
     connect_timeout: Seconds = Field(3.0, description="limit for one connection attempt")
 
     @model_validator(mode="after")
-    def _known_scheme(self) -> Self:
-        if not re.match(r"(?:rediss?|unix)://", self.url):
-            raise ValueError("url must begin with redis://, rediss:// or unix://")
+    def _known_url(self) -> Self:
+        if not _REDIS_URL.fullmatch(self.url):
+            raise ValueError("url must begin with redis://, rediss://, unix:// or sentinel:// and name hosts or a path")
+        if any((self.ca_file, self.cert_file, self.key_file)) and not self.url.startswith(("rediss:", "sentinels:")):
+            raise ValueError("ca_file, cert_file and key_file need rediss:// or sentinels://")
         return self
 
 
@@ -200,11 +216,17 @@ def settings_from_environment(sections: Sequence[CollectorSection], environ: Map
         base = environ["JACKPOT_SERVICE_URL"].rstrip("/")
         data["service"] = {"health_url": f"{base}/health", "metrics_url": f"{base}/metrics"}
     known = {s.way[0] for s in sections}
-    document = yamlfile.Document("environment", {k: v for k, v in data.items() if k in known}, (), {(): (0, 0, 1)})
+    # Each block stands on a line of its own, which is the variable that it comes from.
+    lines = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "service": "JACKPOT_SERVICE_URL"}
+    marks: dict[yamlfile.Keys, tuple[int, int, int]] = {(key,): (line, 0, 1) for line, key in enumerate(lines)}
+    found = {key: value for key, value in data.items() if key in known}
+    document = yamlfile.Document("environment", found, tuple(lines.values()), {(): (0, 0, 1), **marks})
     try:
         main = yamlfile.validate(document, compose(sections))
     except InvalidInputError as error:
-        raise InvalidInputError([Problem(f"environment: {p.message}") for p in error.problems]) from None
+        raise InvalidInputError(
+            [Problem(f"{p.place.source_line if p.place else 'environment'}: {p.message}") for p in error.problems]
+        ) from None
     return Settings(main, {}, WebSettings())
 
 
