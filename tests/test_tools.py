@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jackpot_exporter import launchers, packages, tools
+from jackpot_exporter import tools
 from jackpot_exporter.errors import ToolError
+from jackpot_exporter.tools import launchers, packages
 
 
 @pytest.fixture

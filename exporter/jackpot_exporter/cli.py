@@ -26,7 +26,7 @@ _config_option = click.option(
 
 _LATER = {
     "demo": (".demo.command", "needs the extra: pip install 'jackpot-exporter[demo]'"),
-    "tools": (".launchers", ""),
+    "tools": (".tools.command", ""),
 }
 """Commands of parts that most runs never load: name, module, what to do when it cannot be imported."""
 

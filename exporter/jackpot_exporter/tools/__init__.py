@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..errors import ToolError
 from . import packages
-from .errors import ToolError
 
 CURRENT = "current"
 
@@ -198,19 +198,3 @@ def _missing(program: str, wanted: str | int | None) -> str:
     if not brings:
         return f"{wish} is not installed, and no known tool brings it"
     return f"{wish} is not installed; `jackpot-exporter tools fetch {brings[0]}` brings it"
-
-
-def _main(arguments: list[str]) -> int:
-    if len(arguments) < 2 or arguments[0] != "fetch":
-        sys.stderr.write("usage: python -m jackpot_exporter.tools fetch NAME...\n")
-        return 2
-    try:
-        fetch(arguments[1:])
-    except ToolError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))

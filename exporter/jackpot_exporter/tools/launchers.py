@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import ToolError
+from ..errors import ToolError
 
 _PROGRAM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/bin", "usr/sbin")
 _ALERTMANAGER = "prometheus-alertmanager"

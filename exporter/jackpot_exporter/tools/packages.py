@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from ..errors import ToolError
 from . import launchers
-from .errors import ToolError
 
 NEWER_SUITE = "sid"
 """Debian's suite with the current Prometheus; its Go programs run on older systems as they are."""
