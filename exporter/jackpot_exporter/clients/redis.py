@@ -10,13 +10,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from redis import exceptions
-from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.asyncio.connection import AbstractConnection
 
-from ..config import RedisSource, read_secret
+from ..config import RedisSource
 from ..errors import (
     AuthError,
     BadDataError,
@@ -27,6 +26,7 @@ from ..errors import (
     SourceTimeoutError,
 )
 from ..redaction import redact
+from ._redis_address import Address, addresses, as_sentinel, master_name
 
 Command = tuple[str | int | bytes, ...]
 Answer = bytes | int | list[Any] | None
@@ -75,34 +75,48 @@ class RedisSession:
         if self._connection and self._connection.is_connected and not await self._connection.can_read():
             return self._connection
         await self.close()
-        self._connection = self._make()
         try:
-            async with asyncio.timeout(self._source.connect_timeout):
-                await self._connection.connect()  # type: ignore[no-untyped-call]  # in redis-py
-        except TimeoutError:
-            raise SourceTimeoutError(f"no connection within {self._source.connect_timeout:g}s") from None
+            connection = await self._open_first(await self._servers())
         except (exceptions.RedisError, ValueError) as error:
             raise _translate(error) from None
         # Not every user may name the connection; nothing depends on it.
-        await Server(self._connection).ask(("CLIENT", "SETNAME", f"jackpot-exporter/{self._name}"))
-        return self._connection
+        await Server(connection).ask(("CLIENT", "SETNAME", f"jackpot-exporter/{self._name}"))
+        return connection
 
-    def _make(self) -> AbstractConnection:
-        """Built anew at each connect: a rotated password file needs no restart."""
-        parts: dict[str, Any] = dict(parse_url(self._source.url))
-        kind: type[AbstractConnection] = parts.pop("connection_class", Connection)
-        options = {name: value for name, value in parts.items() if name in _ADDRESS or name.startswith("ssl_")}
-        if self._source.username is not None:
-            options["username"] = self._source.username
-        if self._source.password_file is not None:
-            options["password"] = _read_password(self._source.password_file)
-        if secret := options.get("password"):
-            redact.add(secret)
-        return kind(protocol=2, driver_info=None, socket_timeout=None, **options)
+    async def _servers(self) -> list[Address]:
+        """The servers to try, in their order: those of the URL, or the master that a sentinel names."""
+        found = addresses(self._source)
+        name = master_name(self._source)
+        if name is None:
+            return found
+        sentinel = await self._open_first([as_sentinel(address, self._source) for address in found])
+        [answer] = await Server(sentinel).ask(("SENTINEL", "GET-MASTER-ADDR-BY-NAME", name))
+        await self.close()
+        if isinstance(answer, SourceError):
+            raise answer
+        if not isinstance(answer, list) or len(answer) != 2:
+            raise MissingError(f"the sentinel knows no master {name!r}")
+        host, port = answer
+        return [found[0].at(host.decode(), int(port))]
 
+    async def _open_first(self, servers: list[Address]) -> AbstractConnection:
+        """The first that can be reached; the error of the last when none can."""
+        for server in servers[:-1]:
+            with contextlib.suppress(SourceTimeoutError, RefusedError):
+                return await self._open(server)
+        return await self._open(servers[-1])
 
-_ADDRESS = {"host", "port", "path", "username", "password"}
-"""What is taken from the URL besides TLS: the rest (database, pool size, timeouts) is meant for the application."""
+    async def _open(self, server: Address) -> AbstractConnection:
+        await self.close()
+        self._connection = connection = server.connection()
+        try:
+            async with asyncio.timeout(self._source.connect_timeout):
+                await connection.connect()  # type: ignore[no-untyped-call]  # in redis-py
+        except TimeoutError:
+            raise SourceTimeoutError(f"no connection to {server} within {self._source.connect_timeout:g}s") from None
+        except (exceptions.RedisError, ValueError) as error:
+            raise _translate(error) from None
+        return connection
 
 
 class Server:
@@ -128,15 +142,6 @@ class Server:
         return answer
 
 
-def _read_password(path: Path) -> str:
-    try:
-        return read_secret(path)
-    except OSError as error:
-        raise AuthError(f"cannot read {error.filename}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise AuthError(f"{path} is not UTF-8 text") from None
-
-
 _CLASSES: tuple[tuple[type[Exception], type[SourceError]], ...] = (
     (exceptions.AuthenticationError, AuthError),
     (exceptions.NoPermissionError, PermissionDeniedError),
@@ -147,6 +152,8 @@ _CLASSES: tuple[tuple[type[Exception], type[SourceError]], ...] = (
 
 
 def _translate(error: Exception) -> SourceError:
+    if isinstance(error.__cause__, exceptions.RedisError):
+        error = error.__cause__  # on a unix socket redis-py calls a refused login a lost connection
     message = redact(str(error))[:_MESSAGE_MAX] or type(error).__name__
     for kind, ours in _CLASSES:
         if isinstance(error, kind):
