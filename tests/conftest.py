@@ -51,18 +51,18 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def _shared_redis() -> Iterator[RedisServer]:
+def shared_redis() -> Iterator[RedisServer]:
     with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
-def redis_server(_shared_redis: RedisServer) -> RedisServer:
+def redis_server(shared_redis: RedisServer) -> RedisServer:
     """The shared Redis, emptied: never stop or reconfigure it."""
-    with _shared_redis.client() as client:
+    with shared_redis.client() as client:
         client.flushall()
         client.config_resetstat()
-    return _shared_redis
+    return shared_redis
 
 
 @pytest.fixture
