@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jackpot_exporter.collectors import redis
+from jackpot_exporter.collectors import redis, redis_keys
 from jackpot_exporter.model import MetricSpec
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "redis_exporter.txt"
@@ -33,7 +33,7 @@ def _golden() -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def _ours() -> dict[str, MetricSpec]:
-    return {spec.name: spec for spec in redis.METRICS}
+    return {spec.name: spec for spec in (*redis.METRICS, *redis_keys.METRICS)}
 
 
 def test_types_and_labels_agree() -> None:
