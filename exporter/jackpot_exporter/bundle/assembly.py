@@ -103,7 +103,7 @@ class Assembly:
         )
         for part, written, alerts in (("", fast, ()), ("-slow", slow, ()), ("-alerts", (), tuple(burns))):
             if written or alerts:
-                yield Group(names[part], spans[part], written, alerts)
+                yield Group(names[part], spans[part], names[""], written, alerts)
 
     def _check_names(self, packs: Sequence[ReadPack]) -> None:
         alerts = [(entry.alert, source) for pack in packs for entry, source in pack.alerts]
@@ -138,4 +138,4 @@ def _own_groups(pack: ReadPack, alerts: Sequence[Alert]) -> Iterator[Group]:
         written = tuple(recording for recording, source in recorded if source.way[1] == name)
         held = tuple(alert for alert in alerts if alert.group == name)
         if written or held:
-            yield Group(name, entry.interval, written, held)
+            yield Group(name, entry.interval, pack.entry.name, written, held)

@@ -140,10 +140,15 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group of rules, evaluated in this order at one interval: recordings first."""
+    """A group of rules, evaluated in this order at one interval: recordings first.
+
+    Groups of one `file` stand in one rule file: promtool evaluates all rules of a file for every case in it, so
+    the many recordings of the objectives keep to themselves.
+    """
 
     name: str
     interval: Duration
+    file: str
     recordings: tuple[Recording, ...] = ()
     alerts: tuple[Alert, ...] = ()
 
@@ -187,6 +192,12 @@ class Pack:
     @property
     def alerts(self) -> tuple[Alert, ...]:
         return tuple(alert for group in self.groups for alert in group.alerts)
+
+    @property
+    def files(self) -> dict[str, tuple[Group, ...]]:
+        """The groups by the rule file that they stand in."""
+        names = dict.fromkeys(group.file for group in self.groups)
+        return {name: tuple(group for group in self.groups if group.file == name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)

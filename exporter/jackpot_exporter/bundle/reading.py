@@ -69,11 +69,13 @@ def read_values(folder: Path, own: Path | None, problems: Problems) -> Values:
 
 def _read_pack(path: Path, problems: Problems) -> ReadPack | None:
     pack = _read(path, PackFile, problems)
-    alerts = _read(path.with_name("alerts.yaml"), AlertsFile, problems)
+    alerts = [_read(file, AlertsFile, problems) for file in _alert_files(path.parent)]
     objectives = _read_optional(path.with_name("objectives.yaml"), ObjectivesFile, problems)
-    if pack is None or alerts is None:
+    if pack is None:
         return None
     entry, document = pack
+    if not alerts:
+        problems.add(Problem(f"{path.parent}: has no alerts", remedy="write alerts.yaml, or files in alerts/"))
     if entry.name != path.parent.name:
         source = Source(document, (), "name")
         remedy = f"name it {path.parent.name}, or rename the folder"
@@ -81,18 +83,24 @@ def _read_pack(path: Path, problems: Problems) -> ReadPack | None:
     return ReadPack(
         entry,
         Source(document, (), entry.name),
-        tuple((one, Source(alerts[1], ("alerts", i), one.alert)) for i, one in enumerate(alerts[0].alerts)),
-        tuple(_objectives(objectives)),
+        tuple(one for found in alerts if found for one in _alerts(*found)),
+        tuple(_objectives(*objectives)) if objectives else (),
     )
 
 
-def _objectives(
-    found: tuple[ObjectivesFile, Document] | None,
-) -> Iterator[tuple[ObjectiveEntry, Source]]:
-    if found:
-        file, document = found
-        for index, entry in enumerate(file.objectives):
-            yield entry, Source(document, ("objectives", index), entry.objective)
+def _alert_files(pack: Path) -> list[Path]:
+    """One file, or a folder of them where a pack has many alerts."""
+    return [file for file in (pack / "alerts.yaml", *sorted(pack.glob("alerts/*.yaml"))) if file.exists()]
+
+
+def _alerts(file: AlertsFile, document: Document) -> Iterator[tuple[AlertEntry, Source]]:
+    for index, entry in enumerate(file.alerts):
+        yield entry, Source(document, ("alerts", index), entry.alert)
+
+
+def _objectives(file: ObjectivesFile, document: Document) -> Iterator[tuple[ObjectiveEntry, Source]]:
+    for index, entry in enumerate(file.objectives):
+        yield entry, Source(document, ("objectives", index), entry.objective)
 
 
 def _read(path: Path, model: type[M], problems: Problems) -> tuple[M, Document] | None:

@@ -52,7 +52,7 @@ def as_text(value: Scalar) -> str:
     """A number as Prometheus reads it back unchanged; whole numbers without a fraction."""
     if isinstance(value, str):
         return value
-    rounded = round(value, 12)
+    rounded = float(f"{value:.15g}")
     return str(int(rounded)) if rounded == int(rounded) else repr(rounded)
 
 

@@ -11,28 +11,33 @@ from typing import Any
 
 from .. import yamltext
 from ..durations import Duration
-from ..model import Alert, AlertRule, Artifact, Case, Firing, Pack, PackSet
+from ..model import Alert, AlertRule, Artifact, Case, Firing, Group, PackSet
 from ..wording import render
 
 _USUAL_STEP = Duration.parse("1m")
 
 
 def compile_rule_tests(packs: PackSet) -> Iterable[Artifact]:
-    """`prometheus/tests/PACK_test.yml`, and `PACK_STEP_test.yml` for cases with a step of their own."""
+    """`prometheus/tests/FILE_test.yml` for a rule file, and `FILE_STEP_test.yml` for cases with a step of their own."""
     for pack in packs.packs:
-        steps = sorted({case.every for alert in pack.alerts for case in alert.cases})
-        for step in steps:
-            part = "" if step == _USUAL_STEP else f"_{step}"
-            content = yamltext.dump(_file(pack, step))
-            yield Artifact(f"prometheus/tests/{pack.name}{part}_test.yml", content)
+        for name, groups in pack.files.items():
+            for step in _steps(groups):
+                part = "" if step == _USUAL_STEP else f"_{step}"
+                content = yamltext.dump(_file(name, groups, step))
+                yield Artifact(f"prometheus/tests/{name}{part}_test.yml", content)
 
 
-def _file(pack: Pack, step: Duration) -> dict[str, Any]:
+def _steps(groups: Iterable[Group]) -> list[Duration]:
+    return sorted({case.every for group in groups for alert in group.alerts for case in alert.cases})
+
+
+def _file(name: str, groups: tuple[Group, ...], step: Duration) -> dict[str, Any]:
+    alerts = [alert for group in groups for alert in group.alerts]
     return {
-        "rule_files": [f"../rules/{pack.name}.yml"],
+        "rule_files": [f"../rules/{name}.yml"],
         "evaluation_interval": str(step),
-        "group_eval_order": [group.name for group in pack.groups],
-        "tests": [_test(alert, case) for alert in pack.alerts for case in alert.cases if case.every == step],
+        "group_eval_order": [group.name for group in groups],
+        "tests": [_test(alert, case) for alert in alerts for case in alert.cases if case.every == step],
     }
 
 

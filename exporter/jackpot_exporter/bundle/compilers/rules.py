@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .. import yamltext
-from ..model import Alert, AlertRule, Artifact, Group, Pack, PackSet, Recording
+from ..model import Alert, AlertRule, Artifact, Group, PackSet, Recording
 
 
 def compile_rules(packs: PackSet) -> Iterable[Artifact]:
-    """`prometheus/rules/PACK.yml`."""
+    """`prometheus/rules/PACK.yml`, and `PACK-objectives.yml` where there are objectives."""
     for pack in packs.packs:
-        yield Artifact(f"prometheus/rules/{pack.name}.yml", yamltext.dump(_groups(pack)))
+        for name, groups in pack.files.items():
+            yield Artifact(f"prometheus/rules/{name}.yml", yamltext.dump(_groups(groups)))
 
 
 def compile_operator(packs: PackSet) -> Iterable[Artifact]:
@@ -23,13 +24,13 @@ def compile_operator(packs: PackSet) -> Iterable[Artifact]:
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PrometheusRule",
             "metadata": {"name": name, "labels": {"app.kubernetes.io/name": "jackpot-exporter", "role": "alert-rules"}},
-            "spec": _groups(pack),
+            "spec": _groups(pack.groups),
         }
         yield Artifact(f"prometheus/operator/{pack.name}.yaml", yamltext.dump(document))
 
 
-def _groups(pack: Pack) -> dict[str, Any]:
-    return {"groups": [_group(group) for group in pack.groups]}
+def _groups(groups: Iterable[Group]) -> dict[str, Any]:
+    return {"groups": [_group(group) for group in groups]}
 
 
 def _group(group: Group) -> dict[str, Any]:
