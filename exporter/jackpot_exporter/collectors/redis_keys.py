@@ -199,14 +199,15 @@ class KeyGroupsCollector:
 
     def _shown(self, groups: Mapping[str, _Group]) -> tuple[dict[str, _Group], int]:
         """The greatest groups, with all others added up as `other`; and how many those are."""
-        ranked = sorted((item for item in groups.items() if item[0] != _OTHER), key=lambda item: -item[1].count)
-        shown, rest = dict(ranked[: self._settings.max_groups]), ranked[self._settings.max_groups :]
-        if rest or _OTHER in groups:
-            parts = [group for _, group in rest] + [groups[_OTHER]] * (_OTHER in groups)
-            count = sum(part.count for part in parts)
-            weight = round(sum(part.estimated_bytes() for part in parts))
-            shown[_OTHER] = _Group(count, count if any(part.weighed for part in parts) else 0, weight)
-        return shown, len(rest)
+        ranked = sorted(groups.items(), key=lambda item: (item[0] == _OTHER, -item[1].count))
+        shown, rest = dict(ranked[: self._settings.max_groups]), dict(ranked[self._settings.max_groups :])
+        if rest:
+            count = sum(group.count for group in rest.values())
+            weighed = sum(group.weighed for group in rest.values())
+            weight = sum(group.estimated_bytes() for group in rest.values())
+            # As if all had been weighed: the estimate is made already.
+            shown[_OTHER] = _Group(count, count if weighed else 0, round(weight))
+        return shown, len(rest.keys() - {_OTHER})
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
