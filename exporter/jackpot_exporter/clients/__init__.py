@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from ..config import PostgresSource, RedisSource, TargetBase, section
 
 if TYPE_CHECKING:
+    from ._postgres_link import Address
+    from .http import HttpClient
+    from .pgbouncer import PgBouncerConsole
     from .postgres import PostgresSession
     from .redis import RedisSession
 
@@ -23,6 +26,8 @@ class Clients:
         self.target = target
         self._postgres: dict[str, PostgresSession] = {}
         self._redis: dict[str, RedisSession] = {}
+        self._http: HttpClient | None = None
+        self._pgbouncer: PgBouncerConsole | None = None
 
     @property
     def postgres_source(self) -> PostgresSource | None:
@@ -56,7 +61,30 @@ class Clients:
             self._redis[name] = RedisSession(self.redis_source, name, timeout_seconds)
         return self._redis[name]
 
+    def pgbouncer(self, address: Address, timeout_seconds: float) -> PgBouncerConsole:
+        """The console of this target's PgBouncer, made at first use."""
+        from .pgbouncer import PgBouncerConsole  # noqa: PLC0415 - psycopg costs 14 MB, only where it is used
+
+        if self._pgbouncer is None:
+            self._pgbouncer = PgBouncerConsole(address, timeout_seconds)
+        return self._pgbouncer
+
+    @property
+    def http(self) -> HttpClient:
+        """What makes the HTTP requests of this target."""
+        from .http import HttpClient  # noqa: PLC0415 - aiohttp costs 15 MB where it is not also the server
+
+        if self._http is None:
+            self._http = HttpClient()
+        return self._http
+
     async def close(self) -> None:
         """Close every connection; never raises."""
-        for session in (*self._postgres.values(), *self._redis.values()):
+        sessions: list[PostgresSession | RedisSession | PgBouncerConsole]
+        sessions = [*self._postgres.values(), *self._redis.values()]
+        if self._pgbouncer is not None:
+            sessions.append(self._pgbouncer)
+        for session in sessions:
             await session.close()
+        if self._http is not None:
+            await self._http.close()

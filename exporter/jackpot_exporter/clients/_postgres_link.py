@@ -1,0 +1,194 @@
+"""One connection that speaks PostgreSQL's protocol, which callers take turns on; reopened when in doubt.
+
+A server that says nothing is left by shutting the socket down at the deadline: cancelling the task instead would
+make psycopg wait for the mute server up to ten seconds more. Knows nothing of transactions or of what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import psycopg
+from psycopg import conninfo
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.pq import TransactionStatus
+
+from ..config import read_secret
+from ..errors import AuthError, SourceError, SourceTimeoutError
+from ..redaction import redact
+from ._postgres_errors import translate, translate_connect
+
+Row = tuple[Any, ...]
+Connection = psycopg.AsyncConnection[Row]
+
+
+class Address(Protocol):
+    """Where to connect to, as the settings have it."""
+
+    @property
+    def dsn(self) -> str | None: ...
+    @property
+    def dsn_file(self) -> Path | None: ...
+    @property
+    def password_file(self) -> Path | None: ...
+    @property
+    def connect_timeout(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why the server was lost, and when, in the event loop's time."""
+
+    error: SourceError
+    at: float
+
+
+class _LenientText(Loader):
+    """A SQL_ASCII database may hold any bytes; psycopg's own loader raises on them."""
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode("utf-8", "replace")
+
+
+class Link:
+    """The connection. `on_open` sees each new one before anybody uses it."""
+
+    def __init__(
+        self,
+        address: Address,
+        application_name: str,
+        timeout_seconds: float,
+        on_open: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> None:
+        self._address = address
+        self._application_name = application_name
+        self._timeout = timeout_seconds
+        self._on_open = on_open
+        self._turn = asyncio.Lock()
+        self._connection: Connection | None = None
+        self._failure: _Failure | None = None
+
+    @property
+    def info(self) -> psycopg.ConnectionInfo | None:
+        """What is known of the open connection."""
+        return self._connection.info if self._connection else None
+
+    @contextlib.asynccontextmanager
+    async def turn(self) -> AsyncIterator[Connection]:
+        """The connection for one caller. SourceError says which way it failed.
+
+        It is kept when the server ended the statement, and closed in every other doubt. Who waited for the turn
+        while the server was lost fails with the same error, rather than each for its own timeout.
+        """
+        asked = _now()
+        async with self._turn:
+            connection = await self._connect(asked)
+            severed = asyncio.get_running_loop().call_later(self._timeout * 0.9, _sever, connection)
+            try:
+                yield connection
+            except psycopg.Error as error:
+                await self._recover(connection)
+                failure = translate(error, timed_out=connection.closed and severed.when() <= _now())
+                if connection.broken:
+                    self._failure = _Failure(failure, _now())
+                raise failure from None
+            except BaseException:
+                # The body failed by itself, or was cancelled: nothing is known of the transaction.
+                await self.close()
+                raise
+            finally:
+                severed.cancel()
+
+    async def close(self) -> None:
+        """Close the connection; the next turn opens a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def _connect(self, asked: float) -> Connection:
+        if self._connection is not None and not self._connection.closed:
+            return self._connection
+        if self._failure is not None and asked < self._failure.at:
+            raise type(self._failure.error)(str(self._failure.error))
+        try:
+            self._connection = await self._open()
+        except SourceError as error:
+            self._failure = _Failure(error, _now())
+            raise
+        self._failure = None
+        return self._connection
+
+    async def _open(self) -> Connection:
+        connection: Connection | None = None
+        try:
+            async with asyncio.timeout(self._address.connect_timeout):
+                connection = await psycopg.AsyncConnection.connect(
+                    self._conninfo(),
+                    autocommit=True,
+                    prepare_threshold=None,
+                    client_encoding="utf-8",
+                    application_name=self._application_name,
+                )
+                if self._on_open is not None:
+                    await self._on_open(connection)
+        except TimeoutError:
+            await _discard(connection)
+            raise SourceTimeoutError(f"no connection within {self._address.connect_timeout:g}s") from None
+        except psycopg.Error as error:
+            await _discard(connection)
+            raise translate_connect(error) from None
+        for name in ("text", "varchar", "name", "bpchar"):
+            connection.adapters.register_loader(name, _LenientText)
+        return connection
+
+    def _conninfo(self) -> str:
+        """Built anew at each connect: a rotated password file needs no restart."""
+        address = self._address
+        try:
+            dsn = read_secret(address.dsn_file) if address.dsn_file else address.dsn or ""
+            password = read_secret(address.password_file) if address.password_file else None
+        except OSError as error:
+            raise AuthError(f"cannot read {error.filename}: {error.strerror}") from None
+        try:
+            parts = conninfo.conninfo_to_dict(dsn, **({"password": password} if password is not None else {}))
+        except psycopg.Error:
+            raise AuthError("the DSN is not one that libpq understands") from None
+        if secret := parts.get("password") or os.environ.get("PGPASSWORD"):
+            redact.add(str(secret))
+        return conninfo.make_conninfo("", **parts)
+
+    async def _recover(self, connection: Connection) -> None:
+        """Roll back what the server refused; close what cannot be rolled back."""
+        status = connection.info.transaction_status
+        if status is TransactionStatus.IDLE:
+            return
+        try:
+            async with asyncio.timeout(1):
+                await connection.execute("rollback", prepare=False)
+        except (psycopg.Error, TimeoutError):
+            await self.close()
+
+
+async def _discard(connection: Connection | None) -> None:
+    if connection is not None:
+        await connection.close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _sever(connection: Connection) -> None:
+    """Shut the socket down: libpq then reports a lost connection at once, whatever the server does."""
+    if connection.closed:
+        return
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as twin:
+        twin.shutdown(socket.SHUT_RDWR)
