@@ -1,0 +1,131 @@
+"""Every command of the README runs, as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Database
+from harness.waiting import eventually
+from jackpot_exporter.demo.programs import fetch
+from jackpot_exporter.demo.servers import RedisServer, free_port
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+TABLE = """
+create table jackpots (
+    "group" text, current_amount bigint, total_contributions bigint, total_wins bigint, last_won_amount bigint,
+    last_won_at timestamptz, version bigint, created_at timestamptz, updated_at timestamptz
+)
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines() if line]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database: Database, shared_redis: RedisServer) -> Path:
+    """A folder with the README's settings, its sources replaced by real ones."""
+    database.execute(TABLE)
+    database.execute("insert into jackpots values ('mega', 1, 1, 0, null, null, 1, now(), now())")
+    (tmp_path / "password").write_text("any\n")
+    text = blocks("yaml")[0]
+    for there, here in {
+        "postgresql://exporter@db.example/jackpot": database.dsn,
+        "/run/secrets/postgres": str(tmp_path / "password"),
+        "redis://cache.example:6379/0": shared_redis.url,
+    }.items():
+        assert there in text
+        text = text.replace(there, here)
+    (tmp_path / "settings.yaml").write_text(text)
+    return tmp_path
+
+
+def run(command: str, folder: Path, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+        env={**os.environ, "PATH": path},
+    )
+
+
+def test_these_are_the_commands() -> None:
+    """A new command in the README needs a test below."""
+    assert COMMANDS == [
+        "./run demo",
+        "./run test",
+        "python3 -m venv venv",
+        "venv/bin/pip install .",
+        "venv/bin/jackpot-exporter --version",
+        "jackpot-exporter check --config.file settings.yaml",
+        "jackpot-exporter once --config.file settings.yaml --collector pools",
+        "jackpot-exporter serve --config.file settings.yaml --web.listen-address :7777",
+    ]
+
+
+def test_the_two_commands_of_the_first_screen() -> None:
+    assert README.index("./run demo") < README.index("./run test") < 2500
+
+    demo = run("./run demo --for 8s", ROOT)
+    tests = run("./run test --collect-only -q tests/test_readme.py -p no:cacheprovider", ROOT)
+
+    assert demo.returncode == 0, demo.stderr
+    assert "collectors up" in demo.stdout
+    assert tests.returncode == 0, tests.stdout
+    assert re.search(r"\d+ tests collected", tests.stdout)
+
+
+def test_the_package_installs_as_the_readme_says(tmp_path: Path) -> None:
+    """From the sources alone, with the dependencies of this environment instead of a download of them."""
+    sources = tmp_path / "sources"
+    shutil.copytree(ROOT, sources, ignore=shutil.ignore_patterns(".venv", ".git", ".*_cache", "__pycache__"))
+    python = sys.executable
+    build = f"{python} -m hatchling build -t wheel -d wheels && {python} -m zipfile -e wheels/*.whl unpacked"
+    for command in (f"{python} -m venv --without-pip --system-site-packages venv", build):
+        made = run(command, sources)
+        assert made.returncode == 0, made.stderr
+    site = next(Path(sys.prefix).glob("lib/python*/site-packages"))
+
+    done = run(f"PYTHONPATH=unpacked:{site} venv/bin/python -m jackpot_exporter --version", sources)
+
+    assert done.stdout.startswith("jackpot-exporter, version "), done.stderr
+    assert (sources / "unpacked" / "jackpot_exporter" / "demo" / "schema.sql").exists()
+
+
+def test_check_and_once(folder: Path) -> None:
+    checked = run(COMMANDS[5], folder)
+    connected = run(COMMANDS[5] + " --connect", folder)
+    collected = run(COMMANDS[6], folder)
+
+    assert checked.returncode == 0, checked.stderr
+    assert connected.returncode == 0, connected.stdout
+    assert 'jackpot_pool_amount_cents{pool="mega"} 1' in collected.stdout
+
+
+def test_serve(folder: Path) -> None:
+    port = free_port()
+    command = COMMANDS[7].replace(":7777", f":{port}").split()
+    command[0] = f"{Path(sys.executable).parent}/{command[0]}"
+
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL) as serving:
+        page = eventually(lambda: fetch(f"http://127.0.0.1:{port}/").decode(), within=10)
+        eventually(lambda: fetch(f"http://127.0.0.1:{port}/-/ready"), within=10)
+        serving.terminate()
+
+    assert serving.returncode == 0
+    assert "<h1>jackpot-exporter" in page
