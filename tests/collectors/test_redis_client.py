@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.proxy import FaultProxy
-from harness.redis_collection import Watch, collected, watching
+from harness.redis_collection import Collected, Watch, collected, watching
 from harness.waiting import eventually, eventually_async
 from jackpot_exporter.clients.redis import RedisSession
 from jackpot_exporter.config import RedisSource
@@ -473,6 +473,62 @@ async def test_sentinels_name_the_master_also_after_a_failover(private_redis: Re
         assert await _port(watch) == private_redis.port
         private_redis.kill()
         await eventually_async(lambda: _is_read(watch, replica.port), within=30)
+
+
+async def test_a_sentinel_itself_tells_of_the_masters_it_watches(
+    private_redis: RedisServer, closing: ExitStack
+) -> None:
+    replica = closing.enter_context(RedisServer("--replicaof", f"127.0.0.1 {private_redis.port}"))
+    sentinel = closing.enter_context(Sentinel(private_redis))
+    with sentinel.client() as client:
+        eventually(lambda: client.sentinel_slaves("cache"), within=20)
+
+    before = await _sentinel_says(sentinel, status=1, replicas=1)
+    replica.kill()
+    private_redis.kill()
+    after = await _sentinel_says(sentinel, status=0, replicas=0)
+
+    of = {"master_name": "cache", "master_address": f"127.0.0.1:{private_redis.port}"}
+    assert (before.batch.outcome, before.batch.notes) == (Outcome.OK, ())
+    assert before.value("redis_sentinel_masters") == 1
+    assert before.value("redis_sentinel_master_status", **of, master_status="ok") == 1
+    assert before.value("redis_sentinel_master_slaves", **of) == 1
+    assert before.value("redis_sentinel_master_ok_slaves", **of) == 1
+    assert before.value("redis_sentinel_master_ok_sentinels", **of) == 1
+    assert before.value("redis_sentinel_master_setting_down_after_milliseconds", **of) == 500
+    assert before.value("redis_sentinel_master_ckquorum_status", master_name="cache", message="") == 1
+    assert after.value("redis_sentinel_master_ok_slaves", **of) == 0
+
+
+async def _sentinel_says(sentinel: RedisServer, status: int, replicas: int) -> Collected:
+    """What it says once the master and its replicas are seen in this state."""
+
+    async def look() -> list[Collected]:
+        result = await collected(sentinel.url)
+        names = ("redis_sentinel_master_status", "redis_sentinel_master_ok_slaves")
+        seen = [result.families[name].samples[0].value for name in names]
+        return [result] if seen == [status, replicas] else []
+
+    return (await eventually_async(look, within=20))[0]
+
+
+async def test_a_node_of_a_cluster_tells_of_the_cluster(closing: ExitStack) -> None:
+    node = closing.enter_context(RedisServer("--cluster-enabled", "yes"))
+    with node.client() as client:
+        client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_000)
+        partly = await collected(f"redis://127.0.0.1:1,127.0.0.1:{node.port}")
+        client.execute_command("CLUSTER ADDSLOTSRANGE", 16_001, 16_383)
+        eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", within=20)
+        whole = await collected(node.url)
+
+    assert partly.value("redis_cluster_enabled") == 1
+    assert partly.value("redis_cluster_state") == 0
+    assert partly.value("redis_cluster_slots_assigned") == 16_001
+    assert (whole.batch.outcome, whole.batch.notes) == (Outcome.OK, ())
+    assert whole.value("redis_cluster_state") == 1
+    assert whole.value("redis_cluster_slots_ok") == 16_384
+    assert whole.value("redis_cluster_known_nodes") == 1
+    assert whole.value("redis_db_keys", db="db0") == 0
 
 
 async def _port(watch: Watch) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import SourceError
 from ..model import Item, MetricSpec, Note, Outcome, gauge
+from . import _redis_sentinel
 from ._redis_answers import integer, number, pairs, sequence, text
 from ._redis_commands import CommandStatistics
 from ._redis_info import Info, keyspace, numbers
@@ -71,7 +72,8 @@ class Parts:
     def of(self, info: Info) -> list[Part]:
         """The parts that a server of this kind and version has."""
         if info.mode == "sentinel":
-            return []
+            watched = _redis_sentinel.commands(info)
+            return [Part("sentinel", watched, lambda answers: _redis_sentinel.read(answers, info))] if watched else []
         names = (*_CONFIG, _LIMITS, "databases")
         # Several names in one CONFIG GET need 7.0.
         config = (("CONFIG", "GET", *names),) if info.version >= (7,) else tuple(("CONFIG", "GET", n) for n in names)

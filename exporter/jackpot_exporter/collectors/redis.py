@@ -15,7 +15,7 @@ from ..clients import Clients
 from ..config import CollectorSection, RedisSource, Schedule
 from ..errors import PermissionDeniedError, SourceError
 from ..model import Collector, Item, MetricSpec, gauge
-from . import _redis_commands, _redis_info, _redis_parts
+from . import _redis_commands, _redis_info, _redis_parts, _redis_sentinel
 from ._base import CollectorType
 from ._redis_answers import text
 from ._redis_commands import CommandStatistics
@@ -32,7 +32,7 @@ DEPENDENCY_RESPONSE = gauge("dependency_response_seconds", "How long the depende
 
 METRICS: tuple[MetricSpec, ...] = (
     UP, PING, DEPENDENCY_UP, DEPENDENCY_RESPONSE,
-    *_redis_info.METRICS, *_redis_commands.METRICS, *_redis_parts.METRICS,
+    *_redis_info.METRICS, *_redis_commands.METRICS, *_redis_parts.METRICS, *_redis_sentinel.METRICS,
 )  # fmt: skip
 
 _CACHE = "cache"
