@@ -100,8 +100,11 @@ class Link:
                 if connection.broken:
                     self._failure = _Failure(failure, _now())
                 raise failure from None
+            except SourceError:
+                await self._recover(connection)  # the caller did not like an answer; the connection is well
+                raise
             except BaseException:
-                # The body failed by itself, or was cancelled: nothing is known of the transaction.
+                # The body has a bug, or was cancelled: nothing is known of the transaction.
                 await self.close()
                 raise
             finally:

@@ -1,26 +1,24 @@
-"""What the PostgreSQL collectors share: their source's settings, and statistics views read as families.
-
-A `View` is a table of families and columns. Which of its columns exist is asked of the server's own catalogue, so
-that a version which renames or adds one changes what is exported and breaks nothing. The text of every statement is
-made of constants of this package; values are bound.
+"""What the PostgreSQL collectors share: their source's settings, their sessions, and collections made of parts.
 
 Statements stand beside the families they fill, not in files of their own: their column lists follow the server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, LiteralString
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from ..clients import Clients
 from ..config import PostgresSource, Schedule
-from ..model import Column, Frame, Item, MetricSpec
+from ..errors import MissingError, PermissionDeniedError, SourceTimeoutError
+from ..model import Item, Note
 
 if TYPE_CHECKING:
-    from ..clients.postgres import PostgresSession, Reader, Row
+    from ..clients.postgres import PostgresSession, Reader
 
 STATS = "stats"
 """The session of everything that is quick."""
@@ -53,107 +51,38 @@ def access(clients: Clients, session: str, timeout_seconds: float) -> Access | N
 
 
 @dataclass(frozen=True, slots=True)
-class Measure:
-    """One family and the SQL of its value; left out where one of the columns it needs does not exist."""
+class Part:
+    """Something that can be had or not by itself."""
 
-    spec: MetricSpec
-    expression: LiteralString
-    needs: frozenset[str]
-
-
-def plain(spec: MetricSpec, column: LiteralString) -> Measure:
-    """The column as it is."""
-    return Measure(spec, column, frozenset((column,)))
+    name: str
+    read: Callable[[Reader], Awaitable[Sequence[Item]]]
 
 
-def whole(spec: MetricSpec, column: LiteralString) -> Measure:
-    """A numeric or boolean column as a whole number."""
-    return Measure(spec, f"{column}::bigint", frozenset((column,)))
+class PartsCollector:
+    """Reads its parts in one transaction; what cannot be had becomes a note, and the rest begins another one."""
 
+    def __init__(self, session: PostgresSession, *parts: Part) -> None:
+        self._session = session
+        self._parts = parts
 
-def epoch(spec: MetricSpec, column: LiteralString) -> Measure:
-    """A point in time in Unix seconds."""
-    return Measure(spec, epoch_of(column), frozenset((column,)))
+    async def collect(self) -> AsyncGenerator[Item, None]:
+        left = deque(self._parts)
+        while left:
+            for item in await self._read(left):
+                yield item
 
-
-def epoch_of(expression: LiteralString) -> LiteralString:
-    """Seconds of an interval, or Unix seconds of a point in time."""
-    return f"extract(epoch from {expression})::float8"
-
-
-def seconds(spec: MetricSpec, column: LiteralString) -> Measure:
-    """Milliseconds, as the statistics views count them, in seconds."""
-    return Measure(spec, f"{column} / 1000", frozenset((column,)))
-
-
-def computed(spec: MetricSpec, expression: LiteralString, *needs: str) -> Measure:
-    """Any expression over the columns named."""
-    return Measure(spec, expression, frozenset(needs))
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Families whose label sets are the rows of one relation.
-
-    `labels` are SQL expressions in the order of the families' labels; labels that are the same for all rows are
-    given to `read` and stand last. `source` follows `from` when the relation needs company, `tail` ends the statement.
-    """
-
-    relation: LiteralString
-    labels: tuple[LiteralString, ...]
-    measures: tuple[Measure, ...]
-    source: LiteralString = ""
-    tail: LiteralString = ""
-
-    @property
-    def metrics(self) -> tuple[MetricSpec, ...]:
-        return tuple(measure.spec for measure in self.measures)
-
-    async def read(
-        self, reader: Reader, parameters: Sequence[object] | None = None, *, last_labels: tuple[str, ...] = ()
-    ) -> list[Item]:
-        """The families of this view; none where the server has no such relation."""
-        columns = await reader.columns(self.relation)
-        present = [measure for measure in self.measures if measure.needs <= columns]
-        if not present:
-            return []
-        rows = await reader.rows(self._statement(present), parameters)
-        return list(frames(rows, [measure.spec for measure in present], len(self.labels), last_labels))
-
-    def _statement(self, present: Sequence[Measure]) -> LiteralString:
-        values = ", ".join((*self.labels, *(measure.expression for measure in present)))
-        return f"select {values} from {self.source or self.relation} {self.tail}"  # noqa: S608 - constants
-
-
-def frames(
-    rows: Sequence[Row], specs: Sequence[MetricSpec], label_count: int, last_labels: tuple[str, ...] = ()
-) -> Iterator[Frame]:
-    """Rows of `label_count` labels and one value for each family, as columns.
-
-    Two rows may come to bear the same labels where names hold bytes that are no UTF-8; the first one stands.
-    """
-    distinct: dict[tuple[str, ...], Row] = {}
-    for row in rows:
-        distinct.setdefault((*[value or "" for value in row[:label_count]], *last_labels), row)
-    if distinct:
-        columns = zip(*distinct.values(), strict=True)
-        values = list(columns)[label_count:]
-        yield Frame(list(distinct), tuple(Column(spec, v) for spec, v in zip(specs, values, strict=True)))
-
-
-class Cap:
-    """Lets a limited number of label values through; who is in stays in, so that series do not come and go."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._admitted: set[str] = set()
-
-    def admit(self, values: Iterable[str]) -> set[str]:
-        """Those of `values` that may be shown by name, the first ones first; what is gone makes room."""
-        ordered = dict.fromkeys(values)
-        self._admitted &= ordered.keys()
-        for value in ordered:
-            if len(self._admitted) >= self._limit:
-                break
-            self._admitted.add(value)
-        return set(self._admitted)
+    async def _read(self, left: deque[Part]) -> list[Item]:
+        """As many parts as one transaction gives; takes them from `left`."""
+        items: list[Item] = []
+        is_reached = False
+        try:
+            async with self._session.read() as reader:
+                is_reached = True
+                while left:
+                    items += await left[0].read(reader)
+                    left.popleft()
+        except (PermissionDeniedError, MissingError, SourceTimeoutError) as error:
+            if not is_reached or not left:
+                raise
+            items.append(Note(left.popleft().name, str(error), error.outcome))
+        return items

@@ -54,6 +54,7 @@ class PostgresCollector:
             async with self._session.read() as reader:
                 seconds = await _ping(reader)
                 [(version, start, limit, connections, sees_all)] = await reader.rows(_FACTS)
+                labels = (reader.server, _short_version(reader.server_version), version)
         except SourceError as error:
             yield UP.sample(0)
             # A server that refuses our login answers; whether it serves the service, nobody knows.
@@ -64,7 +65,7 @@ class PostgresCollector:
         yield PING.sample(seconds)
         yield DEPENDENCY_UP.sample(int(seconds < _LATE_SECONDS), _DATABASE)
         yield DEPENDENCY_RESPONSE.sample(seconds, _DATABASE)
-        yield STATIC.sample(1, self._session.server, _short_version(self._session.server_version), version)
+        yield STATIC.sample(1, *labels)
         yield START.sample(start)
         yield CONNECTIONS_MAX.sample(limit)
         yield CONNECTIONS.sample(connections)

@@ -18,7 +18,8 @@ from ..clients import Clients
 from ..config import CollectorSection, Schedule, Section
 from ..model import Bucket, Column, Frame, Histogram, Item, Note, Sample, gauge, histogram
 from ._base import CollectorType
-from ._postgres import STATS, Access, Cap, access
+from ._postgres import STATS, Access, access
+from ._postgres_views import CHOSEN, Cap
 
 if TYPE_CHECKING:
     from ..clients.postgres import Row
@@ -94,16 +95,16 @@ from (
             then greatest(extract(epoch from pg_catalog.clock_timestamp() - state_change), 0)::float8
         end as idle
     from pg_catalog.pg_stat_activity
-    where datname = any(coalesce(%s::name[], array[datname]))
+    where {CHOSEN}
 ) as session
 group by 1, 2, 3, 4, 5, 6, 7
 order by 8 desc, 4
 """  # noqa: S608 - constants
-_DATABASES = """
+_DATABASES = f"""
 select datname
 from pg_catalog.pg_database
-where datallowconn and datname = any(coalesce(%s::name[], array[datname]))
-"""
+where datallowconn and {CHOSEN}
+"""  # noqa: S608 - constants
 
 
 class PoolSource(Section):
@@ -160,11 +161,12 @@ class ActivityCollector:
         async with self._server.session.read() as reader:
             groups = [_group(row) for row in await reader.rows(_SESSIONS, chosen)]
             databases = [name for (name,) in await reader.rows(_DATABASES, chosen)]
+            server = reader.server
         if self._pool is not None:
             for sample in _pool(groups, self._pool):
                 yield sample
         capped = self._capped(groups)
-        yield _sessions(capped, databases, self._server.session.server)
+        yield _sessions(capped, databases, server)
         for item in (*_transactions(groups), *_idle(capped)):
             yield item
         yield OLDEST_QUERY.sample(max((g.oldest_query for g in groups if g.oldest_query is not None), default=0))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from functools import partial
 
 from ..clients import Clients
 from ..config import CollectorSection, Schedule
-from ..model import Item, counter, gauge
+from ..model import counter, gauge
 from ._base import CollectorType
-from ._postgres import STATS, Access, View, access, epoch, plain, seconds
+from ._postgres import STATS, Part, PartsCollector, access
+from ._postgres_views import CHOSEN, View, epoch, plain, seconds
 
-_CHOSEN = "where datname is not null and datname = any(coalesce(%s::name[], array[datname]))"
+_CHOSEN = f"where datname is not null and {CHOSEN}"
 _BY_DATABASE = ("datid", "datname")
 
 
@@ -81,6 +82,7 @@ CONFLICTS = View(
         )
     ),
     tail=_CHOSEN,
+    by_server=True,
 )
 
 
@@ -101,27 +103,15 @@ class DatabaseSettings(Schedule):
     """Counters of each database."""
 
 
-class DatabaseCollector:
-    """Three views, one transaction."""
-
-    def __init__(self, server: Access) -> None:
-        self._server = server
-
-    async def collect(self) -> AsyncGenerator[Item, None]:
-        session, chosen = self._server.session, (self._server.databases,)
-        async with session.read() as reader:
-            items = [
-                *await DATABASES.read(reader, chosen),
-                *await LIMITS.read(reader, chosen),
-                *await CONFLICTS.read(reader, chosen, last_labels=(session.server,)),
-            ]
-        for item in items:
-            yield item
-
-
-def _build(_: DatabaseSettings, timeout_seconds: float, clients: Clients) -> DatabaseCollector | None:
+def _build(_: DatabaseSettings, timeout_seconds: float, clients: Clients) -> PartsCollector | None:
     server = access(clients, STATS, timeout_seconds)
-    return None if server is None else DatabaseCollector(server)
+    if server is None:
+        return None
+    chosen = (server.databases,)
+    parts = {"databases": DATABASES, "limits": LIMITS, "conflicts": CONFLICTS}
+    return PartsCollector(
+        server.session, *(Part(name, partial(view.read, parameters=chosen)) for name, view in parts.items())
+    )
 
 
 TYPE = CollectorType(

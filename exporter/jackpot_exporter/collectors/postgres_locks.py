@@ -9,7 +9,8 @@ from ..clients import Clients
 from ..config import CollectorSection, Schedule
 from ..model import Frame, Item, Sample, gauge
 from ._base import CollectorType
-from ._postgres import STATS, Access, access, frames
+from ._postgres import STATS, Access, access
+from ._postgres_views import CHOSEN, frames
 
 if TYPE_CHECKING:
     from ..clients.postgres import Reader, Row
@@ -43,11 +44,11 @@ from pg_catalog.pg_locks as l
 left join pg_catalog.pg_database as d on d.oid = l.database
 group by 1, 2
 """  # a wait for a row is a wait for a transaction, which belongs to no database
-_DATABASES = """
+_DATABASES = f"""
 select datname
 from pg_catalog.pg_database
-where datname = any(coalesce(%s::name[], array[datname]))
-"""
+where {CHOSEN}
+"""  # noqa: S608 - constants
 _WAITERS = """
 with waiter as (
     select

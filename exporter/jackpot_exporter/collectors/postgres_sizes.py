@@ -6,17 +6,16 @@ connection of their own. A relation that somebody holds exclusively is not measu
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from ..clients import Clients
 from ..config import CollectorSection, Schedule, Seconds
-from ..errors import PermissionDeniedError, SourceTimeoutError
-from ..model import Item, Note, gauge
+from ..model import Item, gauge
 from ._base import CollectorType
-from ._postgres import SLOW, Access, access, frames
+from ._postgres import SLOW, Part, PartsCollector, access
+from ._postgres_views import CHOSEN, LARGEST_TABLES, frames
 
 if TYPE_CHECKING:
     from ..clients.postgres import Reader, Row
@@ -29,18 +28,18 @@ WAL_SEGMENTS = gauge("pg_wal_segments", "Files of the write-ahead log.")
 WAL_SIZE = gauge("pg_wal_size_bytes", "Bytes of the write-ahead log on disk.")
 METRICS = (DATABASE_SIZE, TABLE_SIZE, INDEX_SIZE, WAL_SEGMENTS, WAL_SIZE)
 
-_DATABASES = """
+_DATABASES = f"""
 select
     datname,
     pg_catalog.pg_database_size(oid)
 from pg_catalog.pg_database
-where datname = any(coalesce(%s::name[], array[datname]))
+where {CHOSEN}
     and (
         pg_catalog.has_database_privilege(oid, 'connect')
         or pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'usage')
     )
-"""
-_TABLES = """
+"""  # noqa: S608 - constants
+_TABLES = f"""
 with exclusive as materialized (
     select relation
     from pg_catalog.pg_locks
@@ -63,12 +62,10 @@ from (
             where t.oid in (e.relation, i.indrelid)
         ) as is_free
     from pg_catalog.pg_class as t
-    where t.relkind in ('r', 'm') and t.relpersistence <> 't' and t.oid >= 16384
-    order by t.relpages desc, t.oid
-    limit %s
+    where t.oid = any({LARGEST_TABLES})
 ) as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-"""
+"""  # noqa: S608 - constants
 _WAL = """
 select
     count(*),
@@ -85,45 +82,39 @@ class SizesSettings(Schedule):
     max_tables: int = Field(200, ge=0, description="tables measured, the largest ones first")
 
 
-class SizesCollector:
-    """Each part is a transaction of its own: one that is refused or late costs nothing else."""
+class _TableSizes:
+    """Remembers the size of what somebody holds exclusively just now."""
 
-    def __init__(self, server: Access, max_tables: int) -> None:
-        self._server = server
+    def __init__(self, max_tables: int) -> None:
         self._max_tables = max_tables
-        self._tables: dict[Row, Row] = {}
+        self._known: dict[Row, Row] = {}
 
-    async def collect(self) -> AsyncGenerator[Item, None]:
-        parts = (
-            ("databases", self._databases),
-            ("wal", self._wal),
-            ("tables", self._table_sizes),
-        )
-        for name, read in parts:
-            try:
-                async with self._server.session.read() as reader:
-                    items = await read(reader)
-            except (PermissionDeniedError, SourceTimeoutError) as error:
-                items = [Note(name, str(error), error.outcome)]
-            for item in items:
-                yield item
-
-    async def _databases(self, reader: Reader) -> list[Item]:
-        return list(frames(await reader.rows(_DATABASES, (self._server.databases,)), [DATABASE_SIZE], 1))
-
-    async def _wal(self, reader: Reader) -> list[Item]:
-        return list(frames(await reader.rows(_WAL), [WAL_SEGMENTS, WAL_SIZE], 0))
-
-    async def _table_sizes(self, reader: Reader) -> list[Item]:
+    async def read(self, reader: Reader) -> list[Item]:
         rows = {row[:3]: row[3:] for row in await reader.rows(_TABLES, (self._max_tables,))}
         unknown = (None, None)
-        self._tables = {key: self._tables.get(key, unknown) if row == unknown else row for key, row in rows.items()}
-        return list(frames([key + row for key, row in self._tables.items()], [TABLE_SIZE, INDEX_SIZE], 3))
+        self._known = {key: self._known.get(key, unknown) if row == unknown else row for key, row in rows.items()}
+        return list(frames([key + row for key, row in self._known.items()], [TABLE_SIZE, INDEX_SIZE], 3))
 
 
-def _build(settings: SizesSettings, timeout_seconds: float, clients: Clients) -> SizesCollector | None:
+def _build(settings: SizesSettings, timeout_seconds: float, clients: Clients) -> PartsCollector | None:
     server = access(clients, SLOW, timeout_seconds)
-    return None if server is None else SizesCollector(server, settings.max_tables)
+    if server is None:
+        return None
+    chosen = server.databases
+
+    async def databases(reader: Reader) -> list[Item]:
+        return list(frames(await reader.rows(_DATABASES, (chosen,)), [DATABASE_SIZE], 1))
+
+    return PartsCollector(
+        server.session,
+        Part("databases", databases),
+        Part("wal", _wal),
+        Part("tables", _TableSizes(settings.max_tables).read),
+    )
+
+
+async def _wal(reader: Reader) -> list[Item]:
+    return list(frames(await reader.rows(_WAL), [WAL_SEGMENTS, WAL_SIZE], 0))
 
 
 TYPE = CollectorType(
