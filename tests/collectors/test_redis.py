@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 import pytest
 
 from harness.redis_collection import Collected, collected, watching
-from harness.waiting import eventually
+from harness.waiting import eventually, eventually_async
 from jackpot_exporter.collectors._redis_fields import FIELDS
+from jackpot_exporter.collectors.redis import TYPE
 from jackpot_exporter.demo.servers import RedisServer
 from jackpot_exporter.model import Kind, Outcome
 
@@ -232,6 +234,36 @@ async def test_a_lost_master_shows_as_a_link_that_is_down(private_redis: RedisSe
 
     of = {"master_host": "127.0.0.1", "master_port": str(private_redis.port)}
     assert result.value("redis_master_link_up", **of) == 0
+
+
+async def test_a_server_that_loads_its_data_is_up_and_serves_nobody(closing: ExitStack) -> None:
+    slowly = ("--key-load-delay", "300", "--loading-process-events-interval-bytes", "1024")
+    server = closing.enter_context(RedisServer("--enable-debug-command", "yes", *slowly))
+
+    def reload() -> None:
+        with server.client() as client:
+            client.execute_command("DEBUG", "RELOAD")
+
+    async def loading() -> list[Collected]:
+        result = await collected(server.url)
+        return [result] if result.value("redis_loading_dump_file") else []
+
+    with server.client() as client:
+        client.execute_command("DEBUG", "POPULATE", 10_000)
+    reloading = asyncio.create_task(asyncio.to_thread(reload))
+    [result] = await eventually_async(loading)
+    await reloading
+    after = await collected(server.url)
+
+    assert (result.batch.outcome, result.value("redis_up")) == (Outcome.OK, 1)
+    assert result.value("jackpot_dependency_up", dependency="cache") == 0
+    assert (after.value("redis_loading_dump_file"), after.value("jackpot_dependency_up", dependency="cache")) == (0, 1)
+
+
+async def test_every_family_is_declared(redis_server: RedisServer) -> None:
+    result = await collected(redis_server.url)
+
+    assert result.batch.families.keys() <= {spec.full_name("jackpot") for spec in TYPE.metrics}
 
 
 async def test_start_time_does_not_waver(redis_server: RedisServer) -> None:

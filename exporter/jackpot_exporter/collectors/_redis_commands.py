@@ -87,7 +87,8 @@ class CommandStatistics:
         for name, row in _rows(info.sections.get("latencystats", {}), "latency_percentiles_usec_").items():
             if name in calls and name in self._commands:
                 # As parts of one, not percents: OpenMetrics has no quantile above 1.
-                quantiles = tuple((round(float(key[1:]) / 100, 9), float(value)) for key, value in row.items())
+                percents = {number(key[1:]): float(value) for key, value in row.items()}
+                quantiles = tuple((round(p / 100, 9), v) for p, v in percents.items() if p is not None)
                 sums = calls[name]
                 yield PERCENTILES.sample(
                     Summary(quantiles, float(sums.get("usec", 0)), int(sums.get("calls", 0))), name
