@@ -16,34 +16,34 @@ from ._host import Roots, read_text
 
 _CONTROLLERS = ("cpu", "cpuacct", "memory", "pids")
 _UNLIMITED = 2**62  # version 1 says 2**63 rounded down to a page
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Field(NamedTuple):
-    """Where a number stands: the file of a controller, the word before the number if there is one, its unit."""
+    """Where a number stands: the file of a controller, the word before it if there is one, how many make one."""
 
     controller: str
     file: str
     key: str = ""
-    unit: float = 1
+    per: float = 1
 
 
 # By name: the place in version 2, the place in version 1.
 FIELDS: Mapping[str, tuple[Field, Field]] = {
-    "cpu_usage_seconds": (Field("cpu", "cpu.stat", "usage_usec", 1e-6), Field("cpuacct", "cpuacct.usage", unit=1e-9)),
+    "cpu_usage_seconds": (Field("cpu", "cpu.stat", "usage_usec", 1e6), Field("cpuacct", "cpuacct.usage", per=1e9)),
     "cpu_user_seconds": (
-        Field("cpu", "cpu.stat", "user_usec", 1e-6),
-        Field("cpuacct", "cpuacct.stat", "user", _TICK),
+        Field("cpu", "cpu.stat", "user_usec", 1e6),
+        Field("cpuacct", "cpuacct.stat", "user", _TICKS),
     ),
     "cpu_system_seconds": (
-        Field("cpu", "cpu.stat", "system_usec", 1e-6),
-        Field("cpuacct", "cpuacct.stat", "system", _TICK),
+        Field("cpu", "cpu.stat", "system_usec", 1e6),
+        Field("cpuacct", "cpuacct.stat", "system", _TICKS),
     ),
     "cpu_periods": (Field("cpu", "cpu.stat", "nr_periods"), Field("cpu", "cpu.stat", "nr_periods")),
     "cpu_throttled_periods": (Field("cpu", "cpu.stat", "nr_throttled"), Field("cpu", "cpu.stat", "nr_throttled")),
     "cpu_throttled_seconds": (
-        Field("cpu", "cpu.stat", "throttled_usec", 1e-6),
-        Field("cpu", "cpu.stat", "throttled_time", 1e-9),
+        Field("cpu", "cpu.stat", "throttled_usec", 1e6),
+        Field("cpu", "cpu.stat", "throttled_time", 1e9),
     ),
     "cpu_quota_us": (Field("cpu", "cpu.max", "quota"), Field("cpu", "cpu.cfs_quota_us")),
     "cpu_period_us": (Field("cpu", "cpu.max", "period"), Field("cpu", "cpu.cfs_period_us")),
@@ -84,7 +84,7 @@ class Group:
             field = fields[0 if self.is_v2 else 1]
             for folder in self.folders.get(field.controller, ())[:1]:
                 if (number := _number(files, f"{folder}/{field.file}", field.key)) is not None:
-                    found[name] = number * field.unit if field.unit != 1 else number
+                    found[name] = number / field.per if field.per != 1 else number
         return found
 
     def stalls(self) -> Iterator[tuple[str, str, float]]:
