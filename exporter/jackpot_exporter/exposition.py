@@ -105,6 +105,14 @@ def merge(families: list[Family]) -> Family:
     return Family(first.name, first.kind, first.help, len(taken), b"".join(taken.values()))
 
 
+def concatenate(families: list[Family]) -> Family:
+    """One family out of parts that are known to share no series."""
+    first = families[0]
+    return Family(
+        first.name, first.kind, first.help, sum(f.series for f in families), b"".join(f.body for f in families)
+    )
+
+
 def escape_label(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from . import compression
-from .exposition import END, Family, Format, document, merge, render_now, series_of
+from .exposition import END, Family, Format, concatenate, document, merge, render_now, series_of
 from .model import Note, Outcome, Sample
 from .telemetry import Telemetry
 
@@ -117,6 +117,7 @@ class Store:
         self._assembly: _Assembly | None = None
         self._demand: dict[tuple[Format, bool], float] = {}
         telemetry.expect(stale_after)
+        self._own = {collector: self._render_own(collector) for collector in stale_after}
 
     def inherit(self, old: Store) -> None:
         """After a reload: show what the old settings collected until the new ones have their own."""
@@ -137,6 +138,7 @@ class Store:
         else:
             self._shown[batch.collector] = _after_failure(before, batch, until)
         self._count(batch)
+        self._own[batch.collector] = self._render_own(batch.collector)
         self._assembly = None
         await self._prepare(now)
 
@@ -182,10 +184,12 @@ class Store:
             for collector, families in visible.items()
         }
         common = [merge([visible[c][family] for c in holders[family]]) for family in sorted(shared)]
-        own = render_now(self.telemetry.between_collections(), self.namespace)
-        parts[""] = _Part([*common, *own.values()])
+        parts[""] = _Part([*common, *_joined(self._own.values())])
         valid_until = min((shown.next_change(now) for shown in self._shown.values()), default=float("inf"))
         return _Assembly(parts, valid_until)
+
+    def _render_own(self, collector: str) -> dict[str, Family]:
+        return render_now(self.telemetry.after_collection(collector), self.namespace)
 
     def _part_for(self, collector: str, families: list[Family]) -> _Part:
         """The part made before, when it holds the very same families: its bytes are ready."""
@@ -204,6 +208,15 @@ class Store:
                     await asyncio.to_thread(make, fmt)
                 else:
                     make(fmt)
+
+
+def _joined(groups: Iterable[Mapping[str, Family]]) -> list[Family]:
+    """Families of groups that share no series, each made one."""
+    by_name: dict[str, list[Family]] = {}
+    for group in groups:
+        for name, family in group.items():
+            by_name.setdefault(name, []).append(family)
+    return [concatenate(families) for families in by_name.values()]
 
 
 def _after_failure(before: _Shown | None, batch: Batch, until: float) -> _Shown:

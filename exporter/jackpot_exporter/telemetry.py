@@ -68,18 +68,18 @@ class Telemetry:
         """Every collector has finished once, well or badly."""
         return all(record.outcome is not None for record in self._records.values())
 
-    def between_collections(self) -> Iterator[Sample]:
-        """What changes only when a collection ends."""
-        for name, record in self._records.items():
-            if record.outcome is not None:
-                yield UP.sample(int(record.outcome.is_success), name)
-            yield DURATION.sample(record.durations.histogram(), name)
-            if record.last_success is not None:
-                yield LAST_SUCCESS.sample(round(record.last_success, 3), name)
-            for reason, count in record.failures.items():
-                yield FAILURES.sample(count, name, reason.value)
-            yield SERIES.sample(record.series, name)
-            yield DROPPED.sample(record.dropped, name)
+    def after_collection(self, name: str) -> Iterator[Sample]:
+        """What changes only when a collection of this collector ends."""
+        record = self._records[name]
+        if record.outcome is not None:
+            yield UP.sample(int(record.outcome.is_success), name)
+        yield DURATION.sample(record.durations.histogram(), name)
+        if record.last_success is not None:
+            yield LAST_SUCCESS.sample(round(record.last_success, 3), name)
+        for reason, count in record.failures.items():
+            yield FAILURES.sample(count, name, reason.value)
+        yield SERIES.sample(record.series, name)
+        yield DROPPED.sample(record.dropped, name)
 
     def at_scrape(self, now: float) -> Iterator[Sample]:
         """What changes with the clock; `now` is in Unix seconds."""
