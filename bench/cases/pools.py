@@ -1,0 +1,187 @@
+"""How cost grows with the number of pools, beside the peers that can read them and beside ready bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from .. import peers
+from ..figures import NONE, Report, Table, Verdict, growth, median, megabytes, milliseconds, times
+from ..floor import Floor
+from ..peers import PostgresExporter, SqlExporter
+from ..processes import cpu_seconds, resident_bytes
+from ..scene import OURS, Effort, Scene, wait_until_ready
+from ..scraping import scrape_for, take_turns
+from ..server_costs import Cost, ServerCosts
+
+
+@dataclass(frozen=True, slots=True)
+class _Latency:
+    """A scrape's p50, and that of the same bytes when they are ready."""
+
+    ours: float
+    floor: float
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.floor
+
+    def __str__(self) -> str:
+        return f"{milliseconds(self.ours)} ({times(self.ratio)})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ours:
+    """Our figures for one number of pools, in seconds and bytes."""
+
+    round_cpu: float
+    server: Cost
+    plain: _Latency
+    gzipped: _Latency
+    worst_during: float
+    memory: int
+    memory_all: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Peer:
+    plain: float
+    gzipped: float
+    memory: int
+
+
+def measure(scene: Scene, effort: Effort) -> Report:
+    sizes = (1_000, 10_000) if effort.is_quick else (1_000, 10_000, 100_000)
+    ours = {pools: _ours(scene, effort, pools) for pools in sizes}
+    beside = {pools: _peers(scene, effort, pools) for pools in sizes}
+    tables = [_our_table(ours), _peer_table(ours, beside)]
+    verdicts = [verdict for pools, figures in ours.items() for verdict in _verdicts(pools, figures)]
+    first, last = sizes[0], sizes[-1]
+    exponent = growth((first, ours[first].round_cpu), (last, ours[last].round_cpu))
+    linear = Verdict.at_most("round against pools: no worse than n^1.05", exponent, 1.05, f"n^{exponent:.2f}")
+    return Report(tables, [*verdicts, linear])
+
+
+def _ours(scene: Scene, effort: Effort, pools: int) -> _Ours:
+    scrapes = effort.pick(100, 20) if pools < 100_000 else 20
+    interval = effort.pick(1.0, 0.6) if pools < 100_000 else 2.5
+    with scene.pools_only(pools, interval) as ours, scene.play(pools, pause=interval):
+        scrape_for(ours.port, 2 * interval, gzipped=True, pause=interval / 4)
+        costs = ServerCosts(scene.postgres.pid, scene.watch)
+        rounds = effort.pick(6, 2)
+        round_cpu, server = _round_cost(costs, ours.pid, rounds, rounds * interval)
+        # Only after the CPU: until somebody asks for plain text, none is made.
+        during = scrape_for(ours.port, rounds * interval, gzipped=True, pause=0.001)
+        memory = resident_bytes(ours.pid)
+    with scene.pools_only(pools, 3600.0) as still:
+        wait_until_ready(still)
+        with Floor(f"{still.url}/metrics") as floor:
+            ports = {OURS: still.port, "floor": floor.port}
+            plain, gzipped = (_latency(ports, scrapes, gzipped=packed) for packed in (False, True))
+    everything = _memory_of_all(scene, pools, interval)
+    return _Ours(round_cpu, server, plain, gzipped, max(during), memory, everything)
+
+
+def _latency(ports: Mapping[str, int], scrapes: int, *, gzipped: bool) -> _Latency:
+    seconds = take_turns(ports, rounds=scrapes, gzipped=gzipped).seconds
+    return _Latency(median(seconds[OURS]), median(seconds["floor"]))
+
+
+def _round_cost(costs: ServerCosts, pid: int, rounds: int, seconds: float) -> tuple[float, Cost]:
+    """CPU of ours and of the server for each of `rounds` rounds."""
+    before, cpu = costs.read(), cpu_seconds(pid)
+    time.sleep(seconds)
+    used = (cpu_seconds(pid) - cpu) / rounds
+    spent = costs.read().since(before, OURS)
+    return used, Cost(spent.cpu / rounds, round(spent.statements / rounds), spent.temporary_blocks)
+
+
+def _memory_of_all(scene: Scene, pools: int, interval: float) -> int:
+    """Everything on, after some rounds with both forms asked for."""
+    with scene.ours(pools, interval=interval) as ours:
+        for gzipped in (True, False, True):
+            scrape_for(ours.port, interval, gzipped=gzipped, pause=interval / 3)
+        return resident_bytes(ours.pid)
+
+
+def _peers(scene: Scene, effort: Effort, pools: int) -> dict[str, _Peer]:
+    rounds = max(2, effort.pick(20_000, 4_000) // pools)
+    found = {}
+    servers = {
+        peers.POSTGRES: PostgresExporter(scene.dsn(peers.POSTGRES, pools), pools=True),
+        peers.SQL: SqlExporter(scene.dsn(peers.SQL, pools), "1h"),
+    }
+    with ExitStack() as stack:
+        ports = {name: stack.enter_context(server).port for name, server in servers.items()}
+        plain, gzipped = (
+            take_turns(ports, rounds=rounds, gzipped=packed, warm_up=1).seconds for packed in (False, True)
+        )
+        for name, server in servers.items():
+            found[name] = _Peer(median(plain[name]), median(gzipped[name]), resident_bytes(server.pid))
+    return found
+
+
+def _our_table(ours: dict[int, _Ours]) -> Table:
+    rows = []
+    for pools, figures in ours.items():
+        rows.append([
+            f"{pools:,}",
+            *(milliseconds(value) for value in (figures.round_cpu, figures.server.cpu)),
+            str(figures.server.temporary_blocks),
+            str(figures.plain),
+            str(figures.gzipped),
+            milliseconds(figures.worst_during),
+            *(megabytes(size) for size in (figures.memory, figures.memory_all)),
+        ])  # fmt: skip
+    columns = [
+        "pools", "CPU of a round", "PostgreSQL CPU of a round", "temporary blocks", "plain p50 (to ready bytes)",
+        "gzip p50 (to ready bytes)", "slowest gzip during rounds", "memory", "memory, everything on",
+    ]  # fmt: skip
+    note = "The pools alone, but for the last column; a tenth of them change between two rounds; gzip is asked for."
+    return Table(f"Many pools, {OURS}", columns, rows, note)
+
+
+def _peer_table(ours: dict[int, _Ours], beside: dict[int, dict[str, _Peer]]) -> Table:
+    rows = []
+    for pools, found in beside.items():
+        for name, figures in found.items():
+            latencies = [milliseconds(value) for value in (figures.plain, figures.gzipped)]
+            ratio = times(figures.gzipped / ours[pools].gzipped.ours)
+            rows.append([f"{pools:,}", name, *latencies, ratio, megabytes(figures.memory)])
+    columns = ["pools", "exporter", "plain p50", "gzip p50", "gzip p50 to ours", "memory"]
+    note = "sql_exporter reads in the background; its scrape renders only."
+    return Table("Many pools, peers", columns, rows or [[NONE] * len(columns)], note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    plain_floors: float
+    round_cpu: float
+    memory: float
+
+
+_LIMITS = {10_000: _Limits(1.5, 0.05, 105e6), 100_000: _Limits(2.0, 0.4, 280e6)}
+
+
+def _verdicts(pools: int, ours: _Ours) -> list[Verdict]:
+    limits = _LIMITS.get(pools)
+    if limits is None:
+        return []
+    name = f"{pools:,} pools"
+    verdicts = [
+        _at_most(f"{name}: plain scrape to ready bytes", ours.plain.ratio, limits.plain_floors, times),
+        _at_most(f"{name}: CPU of a round", ours.round_cpu, limits.round_cpu, milliseconds),
+        _at_most(f"{name}: memory, everything on", ours.memory_all, limits.memory, megabytes),
+    ]
+    if pools == 10_000:
+        verdicts.append(_at_most(f"{name}: gzip scrape to ready bytes", ours.gzipped.ratio, 1.5, times))
+    else:
+        verdicts.append(_at_most(f"{name}: gzip scrape", ours.gzipped.ours, 0.003, milliseconds))
+        verdicts.append(_at_most(f"{name}: slowest scrape during rounds", ours.worst_during, 0.015, milliseconds))
+    return verdicts
+
+
+def _at_most(what: str, value: float, limit: float, show: Callable[[float], str]) -> Verdict:
+    return Verdict(f"{what} at most {show(limit)}", show(value), value <= limit)
