@@ -130,7 +130,9 @@ async def test_process_that_ends_is_missed_and_its_return_counted(pid_file: Path
     assert starts[0] < starts[1]
 
 
-@pytest.mark.skipif(not os.access(NEXT_PID, os.W_OK), reason="choosing the number of a process needs root")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not os.access(NEXT_PID, os.W_OK), reason="choosing the number of a process needs root"
+)
 async def test_number_given_anew_is_another_process(pid_file: Path) -> None:
     watching = Watching({"name": "jackpot", "pid_file": pid_file})
     with running(SLEEP) as first:

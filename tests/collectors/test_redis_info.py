@@ -74,28 +74,36 @@ def test_what_is_no_info_is_bad_data(text: str) -> None:
         parse_info(text)
 
 
-_LINES = INFO.splitlines()
-_TEXTS = st.one_of(
-    st.sampled_from(
-        ["", "-1", "nan", "inf", "1e999", "9" * 40, "=", ",", ":", "ok", "keys=x", "calls=1,usec=x", "p50="]
-    ),
-    st.text(max_size=12),
+NONSENSE = (
+    "",
+    "-1",
+    "nan",
+    "1e999",
+    "9" * 400,
+    "=",
+    ",",
+    ":",
+    "ok",
+    "keys=x",
+    "calls=1,usec=x",
+    "p=5",
+    "pp=1",
+    "p50=x",
 )
-_KEYS = st.one_of(st.sampled_from([line.partition(":")[0] for line in _LINES]), st.just("slave1"), st.just("db1"))
-_CHANGES = st.lists(st.tuples(st.integers(0, len(_LINES) - 1), _KEYS, _TEXTS), max_size=20)
 
 
-@given(_CHANGES)
-async def test_a_server_that_says_nonsense_is_never_a_bug(changes: list[tuple[int, str, str]]) -> None:
-    lines = list(_LINES)
-    for place, key, value in changes:
-        lines[place] = f"{key}:{value}"
-    try:
-        items = list(_items(parse_info("\n".join(lines))))
-    except SourceError:
-        return
+@pytest.mark.parametrize("value", NONSENSE)
+async def test_no_field_with_nonsense_in_it_is_a_bug(value: str) -> None:
+    lines = INFO.splitlines()
+    for place, line in enumerate(lines):
+        changed = [*lines]
+        changed[place] = f"{line.partition(':')[0]}:{value}"
+        try:
+            items = list(_items(parse_info("\n".join(changed))))
+        except SourceError:
+            continue
 
-    assert await render([item for item in items if isinstance(item, Sample | Frame)], "jackpot")
+        assert await render([item for item in items if isinstance(item, Sample | Frame)], "jackpot")
 
 
 _ANSWERS = st.recursive(

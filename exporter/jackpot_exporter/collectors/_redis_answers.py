@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import BadDataError
 from ..model import Number
 
+_WHOLE_MAX = 2**64
 _WORDS = {"ok": 1, "true": 1, "err": 0, "fail": 0, "false": 0}
 
 
@@ -19,7 +20,8 @@ def text(answer: object) -> str:
 
 
 def integer(answer: object) -> int:
-    if not isinstance(answer, int):
+    """A whole number of 64 bits, as Redis has them."""
+    if not isinstance(answer, int) or not -_WHOLE_MAX <= answer <= _WHOLE_MAX:
         raise BadDataError(f"an integer was expected, not {answer!r:.80}")
     return answer
 
@@ -40,9 +42,11 @@ def pairs(answer: object) -> dict[str, Any]:
 def number(value: str) -> Number | None:
     """A finite number, or a status as one; None for any other text."""
     try:
-        return int(value)
+        whole = int(value)
     except ValueError:
         pass
+    else:
+        return whole if -_WHOLE_MAX <= whole <= _WHOLE_MAX else None
     try:
         amount = float(value)
     except ValueError:
