@@ -15,6 +15,7 @@ from harness.proxy import FaultProxy
 from harness.redis_collection import Collected, Watch, collected, watching
 from harness.waiting import eventually, eventually_async
 from jackpot_exporter.clients.redis import RedisSession
+from jackpot_exporter.collectors import redis
 from jackpot_exporter.config import RedisSource
 from jackpot_exporter.demo.servers import RedisServer, free_port
 from jackpot_exporter.errors import MissingError, SourceTimeoutError
@@ -186,9 +187,21 @@ async def test_a_restricted_user_loses_parts_and_not_the_rest(private_redis: Red
         assert first.value("redis_db_keys", db="db0") == 0
         assert first.notes().keys() == {"config", "slowlog", "latency latest", "latency histogram"}
         assert "CONFIG GET: this user has no permissions" in first.notes()["config"].replace("User watch", "this user")
+        assert first.notes()["slowlog"].endswith("; it needs +slowlog|len +slowlog|get")
         assert {note.outcome for note in first.batch.notes} == {Outcome.PERMISSION}
         assert again.notes() == first.notes()
         assert client.info("errorstats")["errorstat_NOPERM"] == denied, "it is not asked for again at once"
+
+
+async def test_the_rights_that_are_named_are_enough(private_redis: RedisServer) -> None:
+    documented = " ".join((redis.__doc__ or "").partition("ACL SETUSER exporter on >password ")[2].split())
+    with private_redis.client() as client:
+        client.execute_command("ACL SETUSER", "watch", "on", ">pw", *documented.split())
+
+        result = await collected(f"redis://watch:pw@127.0.0.1:{private_redis.port}")
+
+        assert (result.batch.outcome, result.batch.notes) == (Outcome.OK, ())
+        assert client.acl_log() == []
 
 
 async def test_a_user_who_may_not_even_ping_gets_what_he_may(private_redis: RedisServer) -> None:
@@ -208,7 +221,7 @@ async def test_a_user_without_info_is_told_so_and_the_server_is_up(private_redis
     result = await collected(f"redis://watch:pw@127.0.0.1:{private_redis.port}")
 
     assert (result.batch.outcome, result.value("redis_up")) == (Outcome.PERMISSION, 1)
-    assert "info" in result.batch.message
+    assert result.batch.message.endswith("it needs +info")
 
 
 async def test_a_renamed_command_is_a_note(closing: ExitStack) -> None:

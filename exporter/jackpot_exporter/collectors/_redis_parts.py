@@ -110,7 +110,8 @@ class Parts:
             yield from items
             return
         command = " ".join(map(str, part.commands[0][:2]))
-        note = Note(part.key, f"{command}: {errors[0]}", errors[0].outcome)
+        need = f"; it needs {rights(part.commands)}" if errors[0].outcome is Outcome.PERMISSION else ""
+        note = Note(part.key, f"{command}: {errors[0]}{need}", errors[0].outcome)
         lasting = errors[0].outcome is not Outcome.REFUSED  # LOADING passes
         self._refused[part.key] = note, time.monotonic() + (_ASK_AGAIN_SECONDS if lasting else 0)
         yield from self.skip(part)
@@ -119,6 +120,11 @@ class Parts:
         """What is given of a part that is refused."""
         yield self._refused[part.key][0]
         yield from part.without()
+
+
+def rights(commands: Sequence[Command]) -> str:
+    """What a user has to be allowed, as ACL SETUSER takes it: `+config|get`."""
+    return " ".join(dict.fromkeys(f"+{'|'.join(str(word) for word in command[:2]).lower()}" for command in commands))
 
 
 def _config(answers: Sequence[Answer], info: Info) -> Iterator[Item]:

@@ -1,7 +1,10 @@
 """Redis: is it up, how fast does it answer, and everything in INFO under redis_exporter's names.
 
 One connection and three round trips a collection. Nothing is written, no key is read, and whatever the user may
-not ask for is left out with a note.
+not ask for is left out with a note. A user that may ask for all of it:
+
+    ACL SETUSER exporter on >password +ping +info +config|get +slowlog|len +slowlog|get +latency|latest
+        +latency|histogram +client|setname +cluster|info
 """
 
 from __future__ import annotations
@@ -92,6 +95,8 @@ class RedisCollector:
         [pong] = await server.ask(("PING",))
         seconds = time.perf_counter() - started
         [answer] = await server.ask(("INFO", "all"))
+        if isinstance(answer, PermissionDeniedError):
+            raise PermissionDeniedError(f"{answer}; it needs +info")
         if isinstance(answer, SourceError):
             raise answer
         info = parse_info(text(answer))

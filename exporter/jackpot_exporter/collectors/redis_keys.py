@@ -2,7 +2,8 @@
 
 A scan goes in small steps, ends in time and never blocks the server or the other collectors. What it could not reach
 is estimated from what it saw: SCAN follows the hashes of the keys, so that what comes first is a fair sample. For the
-same reason the weight of a group is that of its first keys; asking for each would cost more than all the rest.
+same reason the weight of a group is that of its first keys; asking for each would cost more than all the rest. It
+needs +info +select +dbsize +scan and, for the weight, +memory|usage of all keys (~*).
 """
 
 from __future__ import annotations
