@@ -64,7 +64,9 @@ def test_any_label_and_any_value_survive_both_formats(label: str, value: float) 
         found = parsed([AMOUNT.sample(value, label)], fmt)["jackpot_pool_amount_cents"].samples[0]
 
         assert found.labels == {"pool": label.encode("utf-8", "replace").decode()}
-        assert found.value == float_or_infinite(value) or (math.isnan(found.value) and math.isnan(value))
+        assert (
+            float_or_infinite(found.value) == float_or_infinite(value) or (math.isnan(value) and math.isnan(found.value))
+        )
 
 
 def float_or_infinite(value: float) -> float:

@@ -40,7 +40,7 @@ def batch(
 
 
 def page(store: Store, fmt: Format = Format.TEXT, *only: str) -> list[str]:
-    return store.page(fmt, gzipped=False, tail=(), only=only).decode().splitlines()
+    return store.page(fmt, gzipped=False, only=only).decode().splitlines()
 
 
 async def test_a_scrape_shows_the_last_batch(store: Store) -> None:
@@ -108,7 +108,7 @@ async def test_a_family_of_two_collectors_has_one_head_and_no_double(store: Stor
 async def test_gzip_and_plain_hold_the_same(store: Store, fmt: Format) -> None:
     await store.put(batch(VALUE.sample(1), SHARED.sample(1, "a")))
     await store.put(batch(SHARED.sample(1, "b"), collector="other"))
-    tail = [gauge("tail", "").sample(3)]
+    tail = render_now([gauge("tail", "").sample(3)], "").values()
 
     plain = store.page(fmt, gzipped=False, tail=tail)
     zipped = store.page(fmt, gzipped=True, tail=tail)
@@ -161,11 +161,11 @@ async def test_readiness_needs_every_collector(store: Store) -> None:
 async def test_what_was_asked_for_lately_is_ready_before_it_is_asked_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.page(Format.TEXT, gzipped=True, tail=())
+    store.page(Format.TEXT, gzipped=True)
     await store.put(batch(VALUE.sample(1)))
 
     compressed: list[bytes] = []
     monkeypatch.setattr("jackpot_exporter.compression.compress", compressed.append)
-    store.page(Format.TEXT, gzipped=True, tail=())
+    store.page(Format.TEXT, gzipped=True)
 
     assert compressed == []

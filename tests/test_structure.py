@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "yamlfile": {"errors"},
     "config": {"errors", "yamlfile"},
     "exposition": {"model"},
-    "telemetry": {*CORE, "observations"},
+    "telemetry": {*CORE, "exposition", "observations"},
     "logs": {"redaction"},
     "clients": {*CORE, "config", "redaction"},
     # A collector describes its own settings and so needs their base; it never sees the runtime or another collector.

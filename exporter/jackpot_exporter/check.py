@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
 
 from .config import Settings, TargetBase
@@ -15,7 +14,7 @@ from .telemetry import Telemetry
 
 def describe(settings: Settings) -> str:
     """What would run, in a few lines."""
-    lines = []
+    lines: list[str] = []
     for name, target in _targets(settings):
         collectors = sorted(Engine(target, Telemetry()).store.collectors)
         lines.append(f"{name or 'main target'}: {', '.join(collectors) or 'no collector: no source is named'}")
@@ -24,7 +23,7 @@ def describe(settings: Settings) -> str:
 
 async def check_sources(settings: Settings) -> tuple[list[str], bool]:
     """A line for each collector of each target, after one collection; False when any failed."""
-    lines = []
+    lines: list[str] = []
     is_well = True
     for name, target in _targets(settings):
         engine = Engine(target, Telemetry())
@@ -44,8 +43,7 @@ async def collect_once(settings: Settings, target: str, only: Collection[str]) -
     found = dict(_targets(settings)).get(target)
     if found is None:
         raise InvalidInputError([Problem(f"no target {target!r} in the settings")])
-    telemetry = Telemetry()
-    engine = Engine(found, telemetry, only)
+    engine = Engine(found, Telemetry(), only)
     if unknown := set(only) - set(engine.store.collectors):
         known = ", ".join(sorted(Engine(found, Telemetry()).store.collectors))
         raise InvalidInputError([Problem(f"no collector {', '.join(sorted(unknown))} runs here; these do: {known}")])
@@ -53,7 +51,7 @@ async def collect_once(settings: Settings, target: str, only: Collection[str]) -
         batches = await engine.runner.run_once()
     finally:
         await engine.stop()
-    text = engine.store.page(Format.TEXT, gzipped=False, tail=telemetry.at_scrape(time.time()))
+    text = engine.store.page(Format.TEXT, gzipped=False)
     return text, all(batch.outcome.is_success for batch in batches)
 
 

@@ -73,7 +73,7 @@ class Exporter:
         self.process = ProcessTelemetry()
         self.settings = load()
         self.engines = self._build(self.settings)
-        self.process.reload_at = time.time()
+        self.process.set_reloaded(time.time())
 
     def start(self) -> None:
         for engine in self.engines.values():
@@ -89,7 +89,7 @@ class Exporter:
             try:
                 settings = self._load()
             except InvalidInputError as error:
-                self.process.reload_successful = False
+                self.process.set_reload_failed()
                 log.error("reload failed, the old settings stay in force", error=str(error))  # noqa: TRY400
                 raise
             old, new = self.engines, self._build(settings)
@@ -100,7 +100,7 @@ class Exporter:
             await _stop_all(old)
             self.settings, self.engines = settings, new
             self.start()
-            self.process.reload_successful, self.process.reload_at = True, time.time()
+            self.process.set_reloaded(time.time())
             log.info("settings reloaded")
 
     async def stop(self) -> None:

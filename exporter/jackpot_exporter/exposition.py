@@ -105,12 +105,16 @@ def merge(families: list[Family]) -> Family:
     return Family(first.name, first.kind, first.help, len(taken), b"".join(taken.values()))
 
 
-def concatenate(families: list[Family]) -> Family:
-    """One family out of parts that are known to share no series."""
-    first = families[0]
-    return Family(
-        first.name, first.kind, first.help, sum(f.series for f in families), b"".join(f.body for f in families)
-    )
+def join_disjoint(groups: Iterable[Mapping[str, Family]]) -> list[Family]:
+    """The families of groups that are known to share no series, each made one."""
+    by_name: dict[str, list[Family]] = {}
+    for group in groups:
+        for name, family in group.items():
+            by_name.setdefault(name, []).append(family)
+    return [
+        Family(name, parts[0].kind, parts[0].help, sum(p.series for p in parts), b"".join([p.body for p in parts]))
+        for name, parts in by_name.items()
+    ]
 
 
 def escape_label(value: str) -> str:

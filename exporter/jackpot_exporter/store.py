@@ -17,8 +17,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from . import compression
-from .exposition import END, Family, Format, concatenate, document, merge, render_now, series_of
-from .model import Note, Outcome, Sample
+from .exposition import END, Family, Format, document, join_disjoint, merge, render_now, series_of
+from .model import Note, Outcome
 from .telemetry import Telemetry
 
 _THREAD_ABOVE = 256 * 1024  # bytes; compressing less is quicker than handing it to a thread
@@ -107,11 +107,13 @@ class Store:
         stale_after: Mapping[str, float],
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.namespace = namespace
         self.telemetry = telemetry
         self._stale_after = stale_after
         self._clock = clock
+        self._time = wall_clock
         self._shown: dict[str, _Shown] = {}
         self._ready: dict[str, _Part] = {}
         self._assembly: _Assembly | None = None
@@ -142,12 +144,13 @@ class Store:
         self._assembly = None
         await self._prepare(now)
 
-    def page(self, fmt: Format, *, gzipped: bool, tail: Iterable[Sample], only: Collection[str] = ()) -> bytes:
-        """The document for one scrape: the ready parts, the lines of the moment, the end of the format."""
+    def page(self, fmt: Format, *, gzipped: bool, tail: Iterable[Family] = (), only: Collection[str] = ()) -> bytes:
+        """The document for one scrape: the ready parts, the ages of the moment, `tail`, the end of the format."""
         now = self._clock()
         self._demand[fmt, gzipped] = now
         assembly = self._assembled(now)
-        last = document(render_now(tail, self.namespace).values(), fmt) + END[fmt]
+        ages = render_now(self.telemetry.ages(self._time()), self.namespace)
+        last = document([*ages.values(), *tail], fmt) + END[fmt]
         if gzipped:
             return compression.gzip(assembly.piece(fmt, only), last)
         return b"".join([*assembly.text(fmt, only), last])
@@ -184,7 +187,7 @@ class Store:
             for collector, families in visible.items()
         }
         common = [merge([visible[c][family] for c in holders[family]]) for family in sorted(shared)]
-        parts[""] = _Part([*common, *_joined(self._own.values())])
+        parts[""] = _Part([*common, *join_disjoint(self._own.values())])
         valid_until = min((shown.next_change(now) for shown in self._shown.values()), default=float("inf"))
         return _Assembly(parts, valid_until)
 
@@ -208,15 +211,6 @@ class Store:
                     await asyncio.to_thread(make, fmt)
                 else:
                     make(fmt)
-
-
-def _joined(groups: Iterable[Mapping[str, Family]]) -> list[Family]:
-    """Families of groups that share no series, each made one."""
-    by_name: dict[str, list[Family]] = {}
-    for group in groups:
-        for name, family in group.items():
-            by_name.setdefault(name, []).append(family)
-    return [concatenate(families) for families in by_name.values()]
 
 
 def _after_failure(before: _Shown | None, batch: Batch, until: float) -> _Shown:

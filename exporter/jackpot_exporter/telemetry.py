@@ -6,8 +6,10 @@ import platform
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import PLATFORM_COLLECTOR, PROCESS_COLLECTOR
+from prometheus_client.registry import Collector as PromCollector
 
 from . import __version__
+from .exposition import Family, join_disjoint, render_now
 from .model import FAILURE_REASONS, Kind, MetricSpec, Outcome, Sample, counter, gauge, histogram
 from .observations import Observations
 
@@ -81,43 +83,63 @@ class Telemetry:
         yield SERIES.sample(record.series, name)
         yield DROPPED.sample(record.dropped, name)
 
-    def at_scrape(self, now: float) -> Iterator[Sample]:
-        """What changes with the clock; `now` is in Unix seconds."""
+    def ages(self, now: float) -> Iterator[Sample]:
+        """What changes with the clock alone; `now` is in Unix seconds."""
         for name, record in self._records.items():
             if record.last_success is not None:
                 yield AGE.sample(round(max(0.0, now - record.last_success), 3), name)
 
 
 class ProcessTelemetry:
-    """The exporter's counts that belong to no target: scrapes, reloads, the process itself."""
+    """The exporter's counts that belong to no target: scrapes, reloads, the process itself.
+
+    They are part of every scrape, so what a scrape does not change is rendered once.
+    """
 
     def __init__(self) -> None:
-        self._scrapes = dict.fromkeys(_SCRAPE_CODES, 0)
-        self._durations = {code: Observations(_SCRAPE_BOUNDS) for code in _SCRAPE_CODES}
-        self.reload_successful = True
-        self.reload_at = 0.0
+        self._scrapes = {code: Observations(_SCRAPE_BOUNDS) for code in _SCRAPE_CODES}
+        self._rendered: dict[str, dict[str, Family]] = {}
+        self._constant: dict[str, Family] = {}
+        self.set_reloaded(0.0)
 
     def count_scrape(self, code: int, seconds: float) -> None:
         key = str(code)
-        self._scrapes[key] = self._scrapes.get(key, 0) + 1
-        self._durations.setdefault(key, Observations(_SCRAPE_BOUNDS)).observe(seconds)
+        self._scrapes.setdefault(key, Observations(_SCRAPE_BOUNDS)).observe(seconds)
+        self._rendered.pop(key, None)
 
-    def samples(self) -> Iterator[Sample]:
+    def set_reloaded(self, at: float) -> None:
+        """The settings in force were read at this Unix time."""
+        self._reloaded_at = at
+        self._constant = render_now(self._constant_samples(successful=True), "")
+
+    def set_reload_failed(self) -> None:
+        """The settings in force are no longer those of the file."""
+        self._constant = render_now(self._constant_samples(successful=False), "")
+
+    def families(self) -> list[Family]:
+        for code, observations in self._scrapes.items():
+            if code not in self._rendered:
+                self._rendered[code] = render_now(_scrape_samples(code, observations), "")
+        process = render_now(_client_samples(PROCESS_COLLECTOR), "")
+        return [*self._constant.values(), *join_disjoint(self._rendered.values()), *process.values()]
+
+    def _constant_samples(self, *, successful: bool) -> Iterator[Sample]:
         yield BUILD_INFO.sample(1, __version__, "", platform.python_version())
-        for code, count in self._scrapes.items():
-            yield SCRAPES.sample(count, code)
-        for code, durations in self._durations.items():
-            yield SCRAPE_DURATION.sample(durations.histogram(), code)
-        yield RELOAD_OK.sample(int(self.reload_successful))
-        yield RELOAD_TIME.sample(self.reload_at)
-        yield from _client_samples()
+        yield RELOAD_OK.sample(int(successful))
+        yield RELOAD_TIME.sample(self._reloaded_at)
+        yield from _client_samples(PLATFORM_COLLECTOR)
 
 
-def _client_samples() -> Iterator[Sample]:
+def _scrape_samples(code: str, observations: Observations) -> Iterator[Sample]:
+    seconds = observations.histogram()
+    yield SCRAPES.sample(seconds.buckets[-1].count, code)
+    yield SCRAPE_DURATION.sample(seconds, code)
+
+
+def _client_samples(source: PromCollector) -> Iterator[Sample]:
     """prometheus_client's families about this process (`process_*`, `python_info`), read anew."""
-    for source in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR):
-        for family in source.collect():
-            for found in family.samples:
-                kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE
-                spec = MetricSpec(found.name, kind, family.documentation, tuple(found.labels))
-                yield spec.sample(found.value, *found.labels.values())
+    for family in source.collect():
+        for found in family.samples:
+            kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE
+            spec = MetricSpec(found.name, kind, family.documentation, tuple(found.labels))
+            yield spec.sample(found.value, *found.labels.values())

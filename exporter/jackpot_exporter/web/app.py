@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from ..engine import MAIN, Engine, Exporter
 from ..errors import InvalidInputError
-from ..model import Sample
 from .landing import landing_page
 from .negotiation import accepts_gzip, choose_format
 
@@ -81,14 +80,10 @@ class Site:
             return web.Response(status=400, text=f"no such collector: {', '.join(unknown)}\n")
         fmt = choose_format(request.headers.get("Accept", ""))
         gzipped = accepts_gzip(request.headers.get("Accept-Encoding", ""))
-        body = engine.store.page(fmt, gzipped=gzipped, tail=self._tail(engine, with_process=with_process), only=only)
+        tail = self._exporter.process.families() if with_process else ()
+        body = engine.store.page(fmt, gzipped=gzipped, tail=tail, only=only)
         headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
         if gzipped:
             headers["Content-Encoding"] = "gzip"
         self._exporter.process.count_scrape(200, time.perf_counter() - started)
         return web.Response(body=body, headers=headers)
-
-    def _tail(self, engine: Engine, *, with_process: bool) -> Iterator[Sample]:
-        yield from engine.store.telemetry.at_scrape(time.time())
-        if with_process:
-            yield from self._exporter.process.samples()
