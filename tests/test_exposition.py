@@ -64,9 +64,8 @@ def test_any_label_and_any_value_survive_both_formats(label: str, value: float) 
         found = parsed([AMOUNT.sample(value, label)], fmt)["jackpot_pool_amount_cents"].samples[0]
 
         assert found.labels == {"pool": label.encode("utf-8", "replace").decode()}
-        assert (
-            float_or_infinite(found.value) == float_or_infinite(value) or (math.isnan(value) and math.isnan(found.value))
-        )
+        shown = float_or_infinite(found.value)
+        assert shown == float_or_infinite(value) or (math.isnan(value) and math.isnan(shown))
 
 
 def float_or_infinite(value: float) -> float:
