@@ -235,6 +235,7 @@ def test_membership(text: str, paths: dict[str, str]) -> None:
 
 def test_group_outside_of_the_namespace_is_not_guessed(tree: Tree) -> None:
     tree.version2("/", V2)
+    tree.version2("/../other", V2)
     tree.member("0::/\n")
     tree.member("0::/../other\n", "7")
 

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import psutil
@@ -104,6 +104,41 @@ async def test_stopped_child_is_replaced_and_its_path_tried_again_last() -> None
     assert (await children.usage("/", 5)).size > 0
     assert not children.is_stuck("/")
     assert children.process_id != stopped
+
+
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+@pytest.mark.skipif(not os.access(FREEZER, os.W_OK), reason="keeping a killed process alive needs root and cgroup v1")
+async def test_path_is_not_asked_again_while_its_killed_child_lives_on() -> None:
+    """A frozen process does not even die of SIGKILL, as one that sleeps in a broken file system."""
+    children = StatvfsChildren()
+    await children.usage("/", 5)
+    child = children.process_id
+    assert child is not None
+    with frozen(child):
+        with pytest.raises(TimeoutError):
+            await children.usage("/", 0.1)
+
+        assert psutil.pid_exists(child)
+        assert children.next_retry(["/"]) is None
+
+    eventually(lambda: children.next_retry(["/"]) == "/")
+
+
+@contextmanager
+def frozen(process: int) -> Iterator[None]:
+    folder = FREEZER / f"jackpot-test-{process}"
+    folder.mkdir()
+    (folder / "cgroup.procs").write_text(str(process))
+    (folder / "freezer.state").write_text("FROZEN")
+    eventually(lambda: (folder / "freezer.state").read_text() == "FROZEN\n")
+    try:
+        yield
+    finally:
+        (folder / "freezer.state").write_text("THAWED")
+        eventually(lambda: not (folder / "cgroup.procs").read_text())
+        folder.rmdir()
 
 
 async def test_late_answer_is_not_taken_for_the_next_one() -> None:

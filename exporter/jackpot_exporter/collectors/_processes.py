@@ -147,7 +147,7 @@ def _read(process: psutil.Process) -> _Reading | None:
                 read_bytes=io.read_bytes if io else None,
                 written_bytes=io.write_bytes if io else None,
             )
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, FileNotFoundError):  # psutil lets the second through while /proc is half gone
         return None
 
 
