@@ -128,6 +128,9 @@ class TargetBase(Section):
 
     namespace: Namespace = Field("jackpot", description="first word of the families that are about this service")
     interval: Seconds = Field(15.0, description="default time between two collections")
+    state_dir: Path | None = Field(
+        None, description="folder for what must outlive a restart (positions in logs); without it, nothing does"
+    )
 
 
 class WebSettings(Section):
@@ -274,6 +277,15 @@ def timing(target: TargetBase, schedule: Schedule) -> Timing:
         schedule.timeout or min(10.0, interval * 2 / 3),
         schedule.stale_after or 3 * interval,
     )
+
+
+def shared_schedule(blocks: Sequence[Schedule]) -> Schedule:
+    """That of a collector with a list of blocks, which runs as one: the shortest time that any of them names."""
+
+    def shortest(name: str) -> float | None:
+        return min((value for block in blocks if (value := getattr(block, name)) is not None), default=None)
+
+    return Schedule(interval=shortest("interval"), timeout=shortest("timeout"), stale_after=shortest("stale_after"))
 
 
 def _schedule_problems(

@@ -10,7 +10,7 @@ import structlog
 
 from .clients import Clients
 from .collectors import discover
-from .config import Settings, TargetBase, section, timing
+from .config import Settings, TargetBase, section, shared_schedule, timing
 from .errors import InvalidInputError
 from .runtime import Job, Runner
 from .store import Store
@@ -54,7 +54,7 @@ def _jobs(target: TargetBase, clients: Clients, only: Collection[str]) -> tuple[
             continue
         if not kind.section.many and not settings.enabled:
             continue
-        times = timing(target, settings if not kind.section.many else kind.section.model())
+        times = timing(target, shared_schedule(settings) if kind.section.many else settings)
         collector = kind.build(settings, times.timeout, clients)
         if collector is not None:
             jobs.append(Job(kind.name, collector, times.interval, times.timeout))

@@ -1,0 +1,201 @@
+"""The files that carry one path's lines, in the order they were written: rotated ones first, then the one at the path.
+
+A look finds out what happened since the last one. The newest file is still at the path; or it was renamed, and is
+drained through the open descriptor; or it was emptied in place after a copy was made, and goes on in the copy; or
+this process was away meanwhile, and it is looked for among the rotated files, by inode, then by content, also inside
+compressed ones. Rotated files that are newer than it and were never read are read from their beginning.
+
+What cannot be found is lost. How much is known only as far as it had been seen: the rest is counted as a loss of
+unknown size, never guessed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from ...errors import BadDataError
+from .archives import find_archives
+from .mark import Mark, Print
+from .tape import BROKEN, Tape, open_tape
+
+_MOST_FINISHED = 32
+_SECOND_NS = 10**9  # some programs that copy or compress keep the time of a file, but only to the second
+
+
+class TrailState(msgspec.Struct):
+    """What of a trail stands on disk."""
+
+    marks: list[Mark] = []
+    finished: list[Print] = []
+
+
+class TailCounts(msgspec.Struct):
+    """What the reading of files adds up to."""
+
+    lines: int = 0
+    bytes: int = 0
+    lost_bytes: int = 0
+    losses: int = 0
+    renamed: int = 0
+    emptied: int = 0
+
+
+class Reel:
+    """One file of a trail: its mark, and the open file when it was found."""
+
+    def __init__(self, mark: Mark, tape: Tape | None = None) -> None:
+        self.mark = mark
+        self.tape = tape
+        self.is_at_end = False
+        """What is behind the position is no complete line, when last read."""
+        self.quiet_since = time.monotonic()
+
+    def read(self, size: int) -> bytes | None:
+        """What begins `mark.behind.length` before the position; None when the file is no longer the marked one."""
+        if self.tape is None:
+            return None
+        before = self.mark.behind.length
+        data = self.tape.read(self.mark.position - before, before + size)
+        if len(data) < before or not self.mark.behind.fits(data[:before]):
+            return None
+        self.is_at_end = len(data) < before + size
+        return data
+
+    def is_over(self, linger_seconds: float) -> bool:
+        """Read to its end, and nothing more can come: for a rotated file."""
+        is_complete = self.tape is not None and self.tape.is_complete
+        return self.is_at_end and (is_complete or time.monotonic() - self.quiet_since >= linger_seconds)
+
+
+class Trail:
+    """The files of one path. All methods touch the file system."""
+
+    def __init__(self, path: Path, archives: Collection[str], counts: TailCounts, state: TrailState) -> None:
+        self.path = path
+        self.reels = [Reel(mark) for mark in state.marks]
+        self._archives = archives
+        self._counts = counts
+        self._finished = deque(state.finished, maxlen=_MOST_FINISHED)
+
+    def state(self) -> TrailState:
+        return TrailState([reel.mark for reel in self.reels], list(self._finished))
+
+    @property
+    def unread_bytes(self) -> int:
+        """Of the plain files; what a compressed one holds only reading tells."""
+        return sum(max(0, reel.mark.size - reel.mark.position) for reel in self.reels)
+
+    def begin(self, start: Callable[[Tape], Mark]) -> None:
+        """Begin with the file that is at the path. FileNotFoundError and others of OSError, BadDataError."""
+        tape = open_tape(self.path)
+        self.reels = [Reel(start(tape), tape)]
+
+    def look(self) -> None:
+        """Find out what happened to the files. The errors of opening the path, after all else was done."""
+        arrived, failure = self._open_path()
+        for reel in self.reels:
+            if reel.tape is None:
+                reel.tape = self._find(reel.mark, arrived)
+        newest = self.reels[-1] if self.reels else None
+        if newest is not None and _is_emptied(newest, arrived):
+            self._counts.emptied += 1
+            newest.tape = self._find(newest.mark, None)
+        if arrived is not None and (newest is None or newest.tape is None or newest.tape.identity != arrived.identity):
+            self._follow(newest, arrived)
+        elif newest is not None and newest.mark.position == 0:
+            # Nothing was read of it, so nothing would tell that it was emptied: its lines may be in a copy.
+            self.reels[-1:-1] = self._unread(newest.mark.modified_ns + 1)
+        self._drop_lost(arrived)
+        self._see()
+        if failure is not None:
+            raise failure
+
+    def finish(self, reel: Reel) -> None:
+        """Forget a file that was read to its end."""
+        self._finished.append(reel.mark.head)
+        self.reels.remove(reel)
+
+    def lose(self, reel: Reel) -> None:
+        """Forget a file whose rest cannot be read."""
+        self._counts.losses += 1
+        self._counts.lost_bytes += max(0, reel.mark.size - reel.mark.position)
+        self.finish(reel)
+
+    def _open_path(self) -> tuple[Tape | None, Exception | None]:
+        try:
+            return open_tape(self.path), None
+        except (OSError, BadDataError) as error:
+            return None, error
+
+    def _follow(self, newest: Reel | None, arrived: Tape) -> None:
+        """A file that was not there before is at the path; others may have come and gone in between."""
+        if newest is not None:
+            after = newest.tape.modified_ns() if newest.tape is not None else newest.mark.modified_ns
+            self.reels += self._unread(after, arrived)
+            if newest.tape is not None and newest.mark.identity != arrived.identity:
+                self._counts.renamed += 1
+        self.reels.append(Reel(Mark.start_of(arrived), arrived))
+
+    def _unread(self, after_ns: int, arrived: Tape | None = None) -> list[Reel]:
+        """The rotated files written at or after this time that are not known, the oldest first."""
+        found: list[Reel] = []
+        for archive in find_archives(self.path, self._archives):
+            if archive.modified_ns < after_ns or (arrived and archive.identity == arrived.identity):
+                continue
+            with suppress(OSError, BadDataError, *BROKEN):
+                tape = open_tape(archive.path)
+                if not self._knows(tape):
+                    found.append(Reel(Mark.start_of(tape), tape))
+        return found
+
+    def _knows(self, tape: Tape) -> bool:
+        if any(reel.tape is not None and reel.tape.identity == tape.identity for reel in self.reels):
+            return True
+        heads = [reel.mark.head for reel in self.reels] + list(self._finished)
+        return any(head.length and head.fits(tape.read(0, head.length)) for head in heads)
+
+    def _find(self, mark: Mark, arrived: Tape | None) -> Tape | None:
+        """The file of a mark: at the path, renamed, copied, compressed; None when it is nowhere."""
+        if arrived is not None and arrived.identity == mark.identity and mark.is_of(arrived):
+            return arrived
+        archives = find_archives(self.path, self._archives)
+        # The likeliest first: a look into a compressed file costs the most.
+        archives.sort(
+            key=lambda a: (a.identity != mark.identity, a.modified_ns < mark.modified_ns - _SECOND_NS, a.is_compressed)
+        )
+        for archive in archives:
+            if not mark.head.length and archive.identity != mark.identity:
+                break
+            with suppress(OSError, BadDataError, *BROKEN):
+                tape = open_tape(archive.path)
+                if mark.is_of(tape):
+                    return tape
+        return None
+
+    def _drop_lost(self, arrived: Tape | None) -> None:
+        for reel in list(self.reels):
+            # Without a successor it stays: what comes later is measured by it.
+            if reel.tape is None and (arrived is not None or reel is not self.reels[-1]):
+                self.lose(reel)
+
+    def _see(self) -> None:
+        for reel in self.reels:
+            if reel.tape is None:
+                continue
+            before = reel.mark
+            with suppress(*BROKEN):
+                reel.mark = before.seen(reel.tape)
+            if reel.mark.size != before.size:
+                reel.quiet_since = time.monotonic()
+
+
+def _is_emptied(newest: Reel, arrived: Tape | None) -> bool:
+    if newest.tape is None or arrived is None or newest.tape.identity != arrived.identity:
+        return False
+    return not newest.mark.is_of(newest.tape)
