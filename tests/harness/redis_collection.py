@@ -14,6 +14,7 @@ from jackpot_exporter.clients.redis import RedisSession
 from jackpot_exporter.collectors.redis import RedisCollector
 from jackpot_exporter.config import RedisSource
 from jackpot_exporter.exposition import END, Format, document
+from jackpot_exporter.model import Outcome
 from jackpot_exporter.runtime import Job, collect
 from jackpot_exporter.store import Batch
 
@@ -71,3 +72,9 @@ async def collected(source: RedisSource | str) -> Collected:
     """One collection, with a connection of its own."""
     async with watching(source) as watch:
         return await watch.collect()
+
+
+async def outcome(source: RedisSource | str) -> tuple[Outcome, float | None]:
+    """How one collection ended, and what it says of the server."""
+    result = await collected(source)
+    return result.batch.outcome, result.value("redis_up")
