@@ -101,12 +101,16 @@ class RedisExporter(Peer):
 
 
 class NodeExporter(Peer):
-    """With its default collectors."""
+    """With its default collectors, or with the options given."""
 
     program = "prometheus-node-exporter"
 
+    def __init__(self, *options: str) -> None:
+        super().__init__()
+        self._options = options
+
     def arguments(self) -> list[str]:
-        return [self._listen, "--log.level=error"]
+        return [self._listen, "--log.level=error", *self._options]
 
 
 class SqlExporter(Peer):

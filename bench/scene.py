@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -62,6 +62,20 @@ where abs(hashtext("group")) %% 10 = %(tenth)s or (select count(*) < 10 from pub
 _N = TypeVar("_N", int, float)
 
 
+Pace = Callable[[float], float]
+"""A collector's interval, from its default one."""
+
+
+def always(seconds: float) -> Pace:
+    """Every collector once in this time."""
+    return lambda _: seconds
+
+
+def sped_up(seconds: float) -> Pace:
+    """As if 15 s passed in this time: each collector has its share in a round."""
+    return lambda interval: interval * seconds / _DEFAULT_INTERVAL
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """How thorough a run is."""
@@ -98,15 +112,13 @@ class Scene:
         self._make_role(role)
         return self.postgres.dsn_of(self._database(pools), role, _PASSWORD)
 
-    def ours(self, pools: int = 3, *, interval: float | None = None) -> ExporterProcess:
-        """Our exporter with everything on, to be entered.
-
-        Without an interval every collector keeps its default; with one, all are sped up or slowed down alike, as if
-        15 s passed in that time.
-        """
+    def ours(self, pools: int = 3, *, pace: Pace | None = None) -> ExporterProcess:
+        """Our exporter with everything on, to be entered; without a pace each collector keeps its default interval."""
         settings: dict[str, Any] = {"postgres": {"dsn": self.dsn(OURS, pools)}, "redis": {"url": self.redis.url}}
-        if interval is not None:
-            _speed_up(settings, interval / _DEFAULT_INTERVAL)
+        if pace:
+            for _, way, default in list(_schedules(settings)):
+                interval = pace(default)
+                _block(settings, way).update(interval=interval, timeout=min(10.0, interval * 2 / 3))
         _block(settings, ("pools",))["max_series"] = _NO_LIMIT
         return ExporterProcess(settings, "--log.level=error")
 
@@ -185,12 +197,6 @@ def _schedules(settings: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ..
         way = kind.section.way
         if way[0] in settings or way[0] not in sources:
             yield kind.name, way, kind.section.model.model_fields["interval"].default or _DEFAULT_INTERVAL
-
-
-def _speed_up(settings: dict[str, Any], factor: float) -> None:
-    for _, way, default in list(_schedules(settings)):
-        interval = default * factor
-        _block(settings, way).update(interval=interval, timeout=min(10.0, interval * 2 / 3))
 
 
 def _block(settings: dict[str, Any], way: tuple[str, ...]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from .. import peers
 from ..figures import NONE, Report, Table, Verdict, megabytes, milliseconds, times
 from ..peers import NodeExporter, PostgresExporter, RedisExporter, SqlExporter
 from ..processes import cpu_seconds, resident_bytes
-from ..scene import OURS, Effort, Scene
+from ..scene import OURS, Effort, Scene, sped_up
 from ..scraping import Connection
 from ..server_costs import Cost, Reading, ServerCosts
 
@@ -42,7 +42,7 @@ def measure(scene: Scene, effort: Effort) -> Report:
 def _run(scene: Scene, turns: int) -> _Result:
     with ExitStack() as stack:
         servers = {
-            OURS: scene.ours(interval=1.0),
+            OURS: scene.ours(pace=sped_up(1.0)),
             peers.POSTGRES: PostgresExporter(scene.dsn(peers.POSTGRES)),
             peers.REDIS: RedisExporter(scene.redis.url),
             peers.NODE: NodeExporter(),

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from .. import peers
 from ..figures import NONE, Report, Table, Verdict, milliseconds, quantile, times
 from ..peers import NodeExporter, PostgresExporter, RedisExporter, SqlExporter
-from ..scene import OURS, Effort, Scene, wait_until_ready
+from ..scene import OURS, Effort, Scene, always, wait_until_ready
 from ..scraping import Crowd, crowd
 from ..server_costs import ServerCosts
 
@@ -18,7 +18,7 @@ _HOUR = 3600.0
 def measure(scene: Scene, effort: Effort) -> Report:
     turns, seconds = effort.pick(2, 1), effort.pick(1.5, 0.5)
     with ExitStack() as stack:
-        ours = scene.ours(interval=_HOUR)
+        ours = scene.ours(pace=always(_HOUR))
         servers = {
             OURS: ours,
             peers.POSTGRES: PostgresExporter(scene.dsn(peers.POSTGRES)),

@@ -12,7 +12,7 @@ from ..figures import NONE, Report, Table, Verdict, growth, median, megabytes, m
 from ..floor import Floor
 from ..peers import PostgresExporter, SqlExporter
 from ..processes import cpu_seconds, resident_bytes
-from ..scene import OURS, Effort, Scene, wait_until_ready
+from ..scene import OURS, Effort, Scene, sped_up, wait_until_ready
 from ..scraping import scrape_for, take_turns
 from ..server_costs import Cost, ServerCosts
 
@@ -100,7 +100,7 @@ def _round_cost(costs: ServerCosts, pid: int, rounds: int, seconds: float) -> tu
 
 def _memory_of_all(scene: Scene, pools: int, interval: float) -> int:
     """Everything on, after some rounds with both forms asked for."""
-    with scene.ours(pools, interval=interval) as ours:
+    with scene.ours(pools, pace=sped_up(interval)) as ours:
         for gzipped in (True, False, True):
             scrape_for(ours.port, interval, gzipped=gzipped, pause=interval / 3)
         return resident_bytes(ours.pid)

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from .. import peers
 from ..figures import Report, Table, Verdict, median, milliseconds, quantile, times
 from ..peers import NodeExporter, PostgresExporter, RedisExporter, SqlExporter
-from ..scene import OURS, Effort, Scene, wait_until_ready
+from ..scene import OURS, Effort, Scene, always, sped_up, wait_until_ready
 from ..scraping import Latencies, scrape_for, take_turns
 
 _SUM = "sum of peers"
@@ -17,7 +17,7 @@ _HOUR = 3600.0
 def measure(scene: Scene, effort: Effort) -> Report:
     rounds = effort.pick(300, 30)
     with ExitStack() as stack:
-        ours = scene.ours(interval=_HOUR)
+        ours = scene.ours(pace=always(_HOUR))
         servers = {
             OURS: ours,
             peers.POSTGRES: PostgresExporter(scene.dsn(peers.POSTGRES)),
@@ -35,7 +35,7 @@ def measure(scene: Scene, effort: Effort) -> Report:
 
 def _during_rounds(scene: Scene, effort: Effort) -> list[float]:
     """Scrapes without a pause, with everything collected twice a second."""
-    with scene.ours(interval=0.5) as ours, scene.play(3, pause=0.2):
+    with scene.ours(pace=sped_up(0.5)) as ours, scene.play(3, pause=0.2):
         scrape_for(ours.port, 1.0, gzipped=True)
         return scrape_for(ours.port, effort.pick(10, 2), gzipped=True, pause=0.002)
 

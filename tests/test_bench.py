@@ -1,0 +1,36 @@
+"""The benchmarks run and say something; no figure is judged here, machines differ."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).parent.parent
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": f"{_ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    command = [sys.executable, "-m", *arguments]
+    return subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_benchmarks_print_tables_and_verdicts(tmp_path: Path) -> None:
+    report = tmp_path / "report.md"
+
+    ended = _run("bench", "--quick", "--markdown", str(report), "scrape", "render", "start")
+
+    assert ended.returncode == 0, ended.stderr
+    text = report.read_text()
+    for exporter in ("jackpot_exporter", "postgres_exporter", "redis_exporter", "node_exporter", "sql_exporter"):
+        assert f"\n| {exporter} |" in text
+    assert "scrape, 3 pools: p50 at most 1/20 of the peers' sum: 1/" in text
+    assert "nan" not in text
+
+
+def test_unknown_case_is_refused_before_anything_starts() -> None:
+    ended = _run("bench", "frobnicate")
+
+    assert ended.returncode == 2
+    assert "frobnicate" in ended.stderr
