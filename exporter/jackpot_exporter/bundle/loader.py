@@ -12,7 +12,7 @@ from .assembly import Assembly
 from .families import declared, load_families
 from .model import Family, PackSet
 from .overrides import override
-from .reading import read_channels, read_packs, read_values
+from .reading import read_packs, read_routing, read_values
 from .source import Problems
 
 PACKS = Path(__file__).parent.parent / "packs"
@@ -27,12 +27,12 @@ def load_packs(folder: Path = PACKS, values: Path | None = None, known: Mapping[
     problems = Problems()
     packs = read_packs(folder, problems)
     site = read_values(folder, values, problems)
-    channels = read_channels(folder, problems)
+    routing = read_routing(folder, site, problems)
     problems.raise_if_any()
     families = dict(load_families(folder / "families") if known is None else known)
     for pack in packs:
         families |= declared(pack.entry.metrics, pack.entry.title)
-    assembly = Assembly(families, channels, site, problems)
+    assembly = Assembly(families, routing.who, site, problems)
     built = assembly.build(override(packs, site, problems))
     problems.raise_if_any()
-    return PackSet(tuple(built), families, channels, tuple(assembly.remarks))
+    return PackSet(tuple(built), families, routing, tuple(assembly.remarks))

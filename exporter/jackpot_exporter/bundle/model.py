@@ -9,10 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ..model import Kind, MetricSpec
 from .durations import ZERO, Duration
 from .substitution import Scalar
+
+if TYPE_CHECKING:  # routing is written in this module's words
+    from .routing import Routing
 
 Labels = Mapping[str, str]
 
@@ -202,11 +206,11 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class PackSet:
-    """Every pack that is in force, the families they may read, and remarks that stop nothing."""
+    """Every pack that is in force, the families they may read, who is told, and remarks that stop nothing."""
 
     packs: tuple[Pack, ...]
     families: Mapping[str, Family]
-    channels: Mapping[str, str]
+    routing: Routing
     remarks: tuple[str, ...] = ()
 
     @property

@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from ..errors import InvalidInputError, Problem
 from ..yamlfile import Document, load, validate
+from .routing import Routing, merge, problems_of
 from .schema import (
     AlertEntry,
     AlertsFile,
     ObjectiveEntry,
     ObjectivesFile,
     PackFile,
-    RoutingFile,
     ValuesFile,
 )
 from .source import Problems, Source
@@ -52,9 +52,14 @@ def read_packs(folder: Path, problems: Problems) -> list[ReadPack]:
     return [pack for path in files if (pack := _read_pack(path, problems))]
 
 
-def read_channels(folder: Path, problems: Problems) -> dict[str, str]:
-    found = _read(folder / "routing.yaml", RoutingFile, problems)
-    return found[0].channels if found else {}
+def read_routing(folder: Path, site: Values, problems: Problems) -> Routing:
+    """`routing.yaml` with the site's own `routing:` on top."""
+    found = _read(folder / "routing.yaml", Routing, problems)
+    if found is None:
+        return site.entry.routing
+    routing = merge(found[0], site.entry.routing)
+    problems.add(*problems_of(routing))
+    return routing
 
 
 def read_values(folder: Path, own: Path | None, problems: Problems) -> Values:

@@ -9,23 +9,19 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
 from ..model import Kind
 from .durations import ZERO, Duration
+from .fields import DurationText
 from .model import AlertKind, Escalate, Notify, Priority, Severity
+from .routing import Routing
 
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _ALERT = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 _SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z")
-
-
-def _duration(value: object) -> Duration:
-    if not isinstance(value, str):
-        raise ValueError("a duration is text with a unit, like 30s, 5m or 7d")
-    return Duration.parse(value)
 
 
 def _matching(pattern: re.Pattern[str], what: str) -> AfterValidator:
@@ -45,11 +41,6 @@ def _text_value(value: object) -> object:
     return value
 
 
-DurationText = Annotated[
-    Duration,
-    BeforeValidator(_duration),
-    WithJsonSchema({"type": "string", "pattern": "^([0-9]+(y|w|d|h|m|s|ms))+$", "examples": ["5m"]}),
-]
 AlertName = Annotated[str, _matching(_ALERT, "an alert name; write it like JackpotPoolNegative")]
 MetricName = Annotated[str, _matching(_METRIC, "a metric name")]
 LabelName = Annotated[str, _matching(_LABEL, "a label name")]
@@ -169,10 +160,6 @@ class ObjectivesFile(_Strict):
     objectives: list[ObjectiveEntry]
 
 
-class RoutingFile(_Strict):
-    channels: dict[str, str] = Field(description="channel -> who or what stands behind it")
-
-
 class AlertOverride(_Strict):
     disabled: bool = False
     values: dict[ValueName, Value] = {}
@@ -211,3 +198,4 @@ class ValuesFile(_Strict):
     groups: dict[Slug, GroupOverride] = {}
     alerts: dict[AlertName, AlertOverride] = {}
     objectives: dict[Slug, ObjectiveOverride] = {}
+    routing: Routing = Field(Routing(), description="who is told, where, how soon and how often")
