@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from jackpot_exporter.clients import Clients
 from jackpot_exporter.collectors._base import CollectorType
-from jackpot_exporter.config import compose, section, timing
+from jackpot_exporter.config import compose, section, shared_schedule, timing
 from jackpot_exporter.exposition import Format, document
 from jackpot_exporter.model import Outcome
 from jackpot_exporter.runtime import Job, collect
@@ -45,11 +45,16 @@ class Round:
     def names(self) -> set[str]:
         return set(self.batch.families)
 
-    def values(self, name: str, **labels: str) -> list[float]:
+    @property
+    def series(self) -> set[tuple[str, Labels]]:
+        """Name and labels of every sample."""
+        return {(name, labels) for name, samples in self._samples.items() for labels in samples}
+
+    def values(self, name: str, /, **labels: str) -> list[float]:
         """The values of every sample with these labels, whatever further ones it has."""
         return [v for have, v in self._samples.get(name, {}).items() if labels.items() <= set(have)]
 
-    def value(self, name: str, **labels: str) -> float | None:
+    def value(self, name: str, /, **labels: str) -> float | None:
         """The value of the one sample with these labels."""
         found = self.values(name, **labels)
         assert len(found) <= 1, f"{name}{labels} has {len(found)} samples"
@@ -67,14 +72,17 @@ class Target:
         self._kinds = {kind.name: kind for kind in kinds}
         self.settings = compose([kind.section for kind in kinds]).model_validate(settings)
         self.clients = Clients(self.settings)
-        self._jobs = {kind.name: self._job(kind) for kind in kinds}
+        made = {kind.name: self._job(kind) for kind in kinds}
+        self._jobs = {name: job for name, job in made.items() if job is not None}
 
-    def _job(self, kind: CollectorType) -> Job:
+    def _job(self, kind: CollectorType) -> Job | None:
+        """None when the settings do not name what the collector reads."""
         settings = section(self.settings, kind.section.way)
-        times = timing(self.settings, settings)
+        if settings is None:
+            return None
+        times = timing(self.settings, shared_schedule(settings) if kind.section.many else settings)
         collector = kind.build(settings, times.timeout, self.clients)
-        assert collector is not None, f"{kind.name} was not built"
-        return Job(kind.name, collector, times.interval, times.timeout)
+        return Job(kind.name, collector, times.interval, times.timeout) if collector is not None else None
 
     @property
     def names(self) -> list[str]:
