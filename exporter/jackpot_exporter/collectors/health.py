@@ -10,17 +10,16 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator
 from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator
-
 from ..clients import Clients
-from ..clients.http_options import HttpOptions, HttpUrl
-from ..config import CollectorSection, Schedule, Source
+from ..config import CollectorSection
 from ..model import Collector, Column, Frame, Item, MetricSpec, Note, Sample, gauge
 from ._base import CollectorType
 from ._health_checks import Check
-from ._health_document import FIELDS, HealthDocument, Pool, Reading
+from ._health_document import HealthDocument, Pool
 from ._health_visit import Visit, visit
-from ._health_words import Status, snake
+from ._health_words import Status
+from ._service_families import AVERAGE, ERROR_RATIO, HIT_RATIO, RATE, SERVICE_UP, USERS
+from ._service_settings import ServiceSettings
 
 if TYPE_CHECKING:
     from ..clients.http import HttpClient
@@ -37,18 +36,6 @@ DEPENDENCY_DEGRADED = gauge(
 DEPENDENCY_RESPONSE = gauge("dependency_response_seconds", "How long the dependency took.", "dependency", own=True)
 POOL = gauge("database_pool_connections", "The service's connections to its database.", "state", own=True)
 POOL_MAX = gauge("database_pool_connections_max", "Most connections that the service opens.", own=True)
-HIT_RATIO = gauge("cache_hit_ratio", "Share of cache lookups that hit, as the service reports.", own=True)
-USERS = gauge("active_users", "Users that are active, as the service reports.", own=True)
-RATE = gauge("requests_per_second", "Requests a second, as the service reports.", own=True)
-AVERAGE = gauge(
-    "reported_response_seconds",
-    "Response times as the service reports them, for each operation and as a whole (all).",
-    "operation",
-    "stat",
-    own=True,
-)
-ERROR_RATIO = gauge("reported_error_ratio", "Share of operations that fail, as the service reports.", own=True)
-SERVICE_UP = gauge("service_up", "Whether this service of the platform works.", "service_name", own=True)
 
 _NUMBERS = {
     "uptime": UPTIME,
@@ -62,43 +49,6 @@ _OF_DEPENDENCIES = (DEPENDENCY_UP, DEPENDENCY_DEGRADED, DEPENDENCY_RESPONSE)
 METRICS: tuple[MetricSpec, ...] = (
     UP, STATUS, RESPONSE, BUILD, *_OF_DEPENDENCIES, POOL, POOL_MAX, AVERAGE, SERVICE_UP, *_NUMBERS.values(),
 )  # fmt: skip
-
-
-class ServiceSettings(HttpOptions, Source, Schedule):
-    """The watched service, by what it says of itself."""
-
-    health_url: HttpUrl | None = Field(None, description="its health endpoint, in any of the usual forms")
-    database_health_url: HttpUrl | None = Field(
-        None, description="a further endpoint that tells of its database connections"
-    )
-    metrics_url: HttpUrl | None = Field(None, description="its own metrics as JSON, see `reported`")
-    fields: dict[str, str] = Field(
-        default_factory=dict,
-        description=f"where a field stands, as uptime: process.up_ms; fields: {', '.join(FIELDS)}",
-    )
-    words: dict[str, Status] = Field(
-        default_factory=dict, description="what its words for states mean, as sleepy: degraded"
-    )
-    dependencies: dict[str, str] = Field(
-        default_factory=dict, description="other names for its checks, as main_pg: database"
-    )
-    time_unit: str = Field("ms", pattern="^(ms|s)$", description="unit of response times whose name does not tell it")
-    max_dependencies: int = Field(50, ge=1, le=1000, description="checks beyond are left out and counted")
-
-    @field_validator("fields")
-    @classmethod
-    def _known_fields(cls, value: dict[str, str]) -> dict[str, str]:
-        if unknown := sorted(value.keys() - FIELDS.keys()):
-            raise ValueError(f"{', '.join(unknown)} is not a field; fields are {', '.join(FIELDS)}")
-        return value
-
-    def reading(self) -> Reading:
-        return Reading(
-            {snake(word): status for word, status in self.words.items()},
-            self.fields,
-            {snake(name): snake(label) for name, label in self.dependencies.items()},
-            0.001 if self.time_unit == "ms" else 1.0,
-        )
 
 
 class HealthCollector:
