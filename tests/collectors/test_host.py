@@ -196,6 +196,17 @@ async def test_wrong_proc_fails_and_names_the_setting(tmp_path: Path) -> None:
     assert "host.proc" in got.batch.message
 
 
+async def test_devices_over_the_cap_are_left_out_and_counted(proc: Path) -> None:
+    lines = [f"  veth{n}: 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0" for n in range(1000)]
+    write(proc / "net/dev", "\n".join([*NET_DEV.splitlines()[:2], *lines]))
+
+    got = await collect(proc=str(proc), max_series=160)
+
+    assert len(got.by("node_network_receive_bytes_total", "device")) == 10
+    assert [note.dropped for note in got.batch.notes if note.key == "netdev series"] == [16 * 990 + 1000]
+    assert got.value("node_forks_total") == 90
+
+
 async def test_disabled_parts_are_not_read() -> None:
     got = await collect(disabled=["netstat", "meminfo"])
 

@@ -79,6 +79,18 @@ async def test_database_path_that_is_missing_is_a_note(tmp_path: Path) -> None:
     assert got.value("node_filesystem_device_error", mountpoint="/") == 0
 
 
+async def test_mounts_over_the_cap_are_left_out_and_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "self"
+    folder.mkdir()
+    (folder / "mountinfo").write_text("".join(f"{n} 1 0:{n} / /{n} rw - ext4 /dev/x rw\n" for n in range(30)))
+    settings = {"host": {"proc": str(tmp_path), "filesystems": {"max_mounts": 10}}}
+    async with Target(settings, host.TYPE, host_filesystems.TYPE) as target:
+        got = await target.collect("host_filesystems")
+
+    assert len(got.by("node_filesystem_device_error", "mountpoint")) == 10
+    assert [note.dropped for note in got.batch.notes] == [20 * 9]
+
+
 async def test_one_child_serves_all_rounds() -> None:
     async with watching() as target:
         await target.collect("host_filesystems")

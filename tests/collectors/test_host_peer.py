@@ -28,11 +28,16 @@ KEPT_APART = re.compile(
 )
 MOVING = {
     "memory": re.compile(r"node_memory_.*_bytes\Z"),
-    "few": re.compile(r"node_(procs_.*|filefd_allocated|sockstat_.*|load\d+|netstat_Tcp_CurrEstab|disk_io_now)\Z"),
+    "few": re.compile(
+        r"node_(procs_.*|filefd_allocated|sockstat_.*|load\d+|netstat_Tcp_CurrEstab|disk_io_now"
+        r"|arp_entries|nf_conntrack_entries|softnet_backlog_len)\Z"
+    ),
+    "bytes": re.compile(r"node_(udp_queues|entropy_available_bits)\Z"),
+    "idle": re.compile(r"node_cpu_seconds_total\Z"),  # it steps back now and then
     "space": re.compile(r"node_filesystem_(avail|free)_bytes\Z|node_filesystem_files_free\Z"),
     "clock": re.compile(r"node_timex_(maxerror|estimated_error|offset)_seconds\Z"),
 }
-TOLERANCES = {"memory": 512 * 2**20, "few": 100, "space": 512 * 2**20, "clock": 1}
+TOLERANCES = {"memory": 512 * 2**20, "few": 100, "bytes": 65536, "idle": 0.1, "space": 512 * 2**20, "clock": 1}
 
 
 class NodeExporter(ServerProcess):

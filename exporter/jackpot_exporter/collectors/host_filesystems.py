@@ -36,6 +36,7 @@ FILES = gauge("node_filesystem_files", "Inodes.", *_LABELS)
 FILES_FREE = gauge("node_filesystem_files_free", "Inodes free.", *_LABELS)
 PURGEABLE = gauge("node_filesystem_purgeable_bytes", "What the system could free by itself; 0 on Linux.", *_LABELS)
 MOUNT_INFO = gauge("node_filesystem_mount_info", "1 for each mount.", "device", "major", "minor", "mountpoint")
+_OF_A_MOUNT = (DEVICE_ERROR, READONLY, SIZE, FREE, AVAIL, FILES, FILES_FREE, PURGEABLE, MOUNT_INFO)
 DATABASE_AVAIL = gauge("database_disk_avail_bytes", "Free space where the database is.", own=True)
 DATABASE_SIZE = gauge("database_disk_size_bytes", "Size of the file system where the database is.", own=True)
 
@@ -67,6 +68,7 @@ class FilesystemSettings(Schedule):
     """Which file systems to read."""
 
     database: Path | None = Field(None, description="a path on the file system that holds the database")
+    max_mounts: int = Field(500, ge=1, description="most mounts; those over it are left out and counted")
     exclude_mount_points: Pattern = Field(
         DEFAULT_EXCLUDED_POINTS, description="regular expression; node_exporter's default"
     )
@@ -80,6 +82,7 @@ class FilesystemCollector:
         self._database = str(settings.database) if settings.database else None
         self._points = re.compile(settings.exclude_mount_points)
         self._types = re.compile(settings.exclude_types)
+        self._max_mounts = settings.max_mounts
         self._roots = roots
         self._seconds = timeout_seconds * _SHARE_OF_TIMEOUT
         self._answer_seconds = min(_ANSWER_SECONDS, self._seconds / 3)
@@ -87,7 +90,10 @@ class FilesystemCollector:
 
     async def collect(self) -> AsyncGenerator[Item, None]:
         """The database's file system and every watched mount. MissingError when there is no table of mounts."""
-        mounts = {self._path(mount): mount for mount in watched(parse(self._table()), self._points, self._types)}
+        found = watched(parse(self._table()), self._points, self._types)
+        if (over := len(found) - self._max_mounts) > 0:
+            yield Note("mounts", f"more than max_mounts ({self._max_mounts})", dropped=over * len(_OF_A_MOUNT))
+        mounts = {self._path(mount): mount for mount in found[: self._max_mounts]}
         paths = [*([self._database] if self._database else []), *mounts]
         answers = await self._ask(dict.fromkeys(paths))
         if self._database:
@@ -169,9 +175,6 @@ TYPE = CollectorType(
     name="host_filesystems",
     help="Space and inodes of the host's file systems, and of the one that holds the database.",
     section=CollectorSection(("host", "filesystems"), FilesystemSettings),
-    metrics=(
-        *(DEVICE_ERROR, READONLY, SIZE, FREE, AVAIL, FILES, FILES_FREE, PURGEABLE, MOUNT_INFO),
-        *(DATABASE_AVAIL, DATABASE_SIZE),
-    ),
+    metrics=(*_OF_A_MOUNT, DATABASE_AVAIL, DATABASE_SIZE),
     build=_build,
 )
