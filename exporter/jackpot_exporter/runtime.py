@@ -78,7 +78,7 @@ async def collect(job: Job, namespace: str) -> Batch:
     families: Mapping[str, Family] = {}
     try:
         families = await render([item for item in items if isinstance(item, Sample | Frame)], namespace)
-    except Exception as error:  # a collector's bug must not end the others
+    except Exception as error:  # noqa: BLE001 - a collector's bug must not end the others
         outcome, message = _bug(job, error)
     if outcome is Outcome.OK and not families:
         outcome = Outcome.EMPTY
@@ -97,7 +97,7 @@ async def _gather(job: Job, items: list[Item]) -> tuple[Outcome, str]:
         return Outcome.TIMEOUT, f"no result within {job.timeout:g}s"
     except OSError as error:
         return Outcome.REFUSED, error.strerror or str(error)
-    except Exception as error:  # a collector's bug must not end the others
+    except Exception as error:  # noqa: BLE001 - a collector's bug must not end the others
         return _bug(job, error)
     return Outcome.OK, ""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -67,9 +68,9 @@ async def _reload_quietly(exporter: Exporter) -> None:
         await exporter.reload()
 
 
-async def _first(*waits: asyncio.Future[None] | object) -> None:
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
     """Until one of them ends; raises its error."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(wait) for wait in waits]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()

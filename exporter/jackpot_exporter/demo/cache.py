@@ -77,9 +77,10 @@ class PoolCache:
     async def _get(self) -> str | None:
         self._lookups.add()
         try:
-            kept: str | None = await self._redis.get(_KEY)
+            found = await self._redis.get(_KEY)
         except (RedisError, OSError):
             return None
+        kept = found.decode() if isinstance(found, bytes) else found
         if kept is not None:
             self._hits.add()
         return kept

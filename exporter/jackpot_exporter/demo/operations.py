@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 
@@ -114,7 +114,7 @@ class Operations:
 
     async def win(self, group: str, game_id: str, user_id: str, correlation_id: str) -> Win:
         self._measurements.see_user(user_id)
-        paid: dict[str, int] = {}
+        paid: dict[str, Any] = {}
         log = partial(self._journal.win, group=group, game_id=game_id, user_id=user_id, correlation_id=correlation_id)
         log(Action.START)
 
