@@ -92,19 +92,23 @@ class View:
     def metrics(self) -> tuple[MetricSpec, ...]:
         return tuple(dict.fromkeys(measure.spec for measure in self.measures))
 
+    def present(self, columns: frozenset[str]) -> tuple[Measure, ...]:
+        """The measures that a relation with these columns can give."""
+        return tuple(measure for measure in self.measures if measure.needs <= columns)
+
+    def statement(self, measures: Sequence[Measure]) -> LiteralString:
+        """Selects the labels and these measures."""
+        values = ", ".join((*self.labels, *(measure.expression for measure in measures)))
+        return f"select {values} from {self.source or self.relation} {self.tail}"  # noqa: S608 - constants
+
     async def read(self, reader: Reader, parameters: Sequence[object] | None = None) -> list[Item]:
         """The families of this view; none where the server has no such relation."""
-        columns = await reader.columns(self.relation)
-        present = [measure for measure in self.measures if measure.needs <= columns]
-        if not present:
+        measures = self.present(await reader.columns(self.relation))
+        if not measures:
             return []
-        rows = await reader.rows(self._statement(present), parameters)
+        rows = await reader.rows(self.statement(measures), parameters)
         last = (reader.server,) if self.by_server else ()
-        return list(frames(rows, [measure.spec for measure in present], len(self.labels), last))
-
-    def _statement(self, present: Sequence[Measure]) -> LiteralString:
-        values = ", ".join((*self.labels, *(measure.expression for measure in present)))
-        return f"select {values} from {self.source or self.relation} {self.tail}"  # noqa: S608 - constants
+        return list(frames(rows, [measure.spec for measure in measures], len(self.labels), last))
 
 
 def frames(

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from ..clients import Clients
 from ..config import CollectorSection, Schedule, Seconds, Source
 from ..errors import SourceError
-from ..model import Column, Frame, Item, MetricSpec, Sample, counter, gauge
+from ..model import Column, Frame, Item, MetricSpec, Note, Sample, counter, gauge
 from ._base import CollectorType
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class PgBouncerSettings(Source, Schedule):
     dsn_file: Path | None = Field(None, description="file that holds the DSN, re-read at each connect")
     password_file: Path | None = Field(None, description="file that holds the password, re-read at each connect")
     connect_timeout: Seconds = Field(3.0, description="limit for one connection attempt")
+    max_rows: int = Field(500, ge=1, description="databases and pools shown")
     pool: str | None = Field(None, description="database to report as the service's connection pool")
 
     @model_validator(mode="after")
@@ -126,9 +127,10 @@ class PgBouncerSettings(Source, Schedule):
 class PgBouncerCollector:
     """All that the console shows, in one turn."""
 
-    def __init__(self, console: PgBouncerConsole, pool: str | None) -> None:
+    def __init__(self, console: PgBouncerConsole, settings: PgBouncerSettings) -> None:
         self._console = console
-        self._pool = pool
+        self._pool = settings.pool
+        self._max_rows = settings.max_rows
 
     async def collect(self) -> AsyncGenerator[Item, None]:
         try:
@@ -140,26 +142,32 @@ class PgBouncerCollector:
             raise
         yield UP.sample(1)
         yield VERSION.sample(1, next(iter(version[0].values())))
-        for name, table in (("databases", databases), ("pools", pools), ("stats_totals", totals)):
-            for frame in _frames(name, table):
-                yield frame
-        for sample in (*_waits(pools), *_named(LISTS, lists, "list", "items"), *_named(CONFIG, config, "key", "value")):
+        for name, table in {"databases": databases, "pools": pools, "stats_totals": totals}.items():
+            for item in _frames(name, table, self._max_rows):
+                yield item
+        for sample in (
+            *_waits(pools[: self._max_rows]),
+            *_named(LISTS, lists, "list", "items"),
+            *_named(CONFIG, config, "key", "value"),
+        ):
             yield sample
         if self._pool is not None:
             for sample in _service_pool(self._pool, pools, databases):
                 yield sample
 
 
-def _frames(name: str, table: Table) -> Iterator[Frame]:
+def _frames(name: str, table: Table, max_rows: int) -> Iterator[Item]:
     """Columns that this version of PgBouncer has."""
     labels = _LABEL_COLUMNS[name]
-    rows = {tuple(str(row.get(label) or "") for label in labels): row for row in table}
+    rows = {tuple(str(row.get(label) or "") for label in labels): row for row in table[:max_rows]}
     columns = [
         Column(spec, [_number(row[column], factor) for row in rows.values()])
         for column, spec, factor in _COLUMNS[name]
         if table and column in table[0]
     ]
     yield Frame(list(rows), tuple(columns))
+    if over := max(0, len(table) - max_rows):
+        yield Note(name, f"{over} {name} over max_rows", dropped=over)
 
 
 def _number(value: Any, factor: float) -> float:
@@ -194,7 +202,7 @@ def _service_pool(name: str, pools: Table, databases: Table) -> Iterator[Sample]
 
 
 def _build(settings: PgBouncerSettings, timeout_seconds: float, clients: Clients) -> PgBouncerCollector:
-    return PgBouncerCollector(clients.pgbouncer(settings, timeout_seconds), settings.pool)
+    return PgBouncerCollector(clients.pgbouncer(settings, timeout_seconds), settings)
 
 
 TYPE = CollectorType(
