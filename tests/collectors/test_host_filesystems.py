@@ -24,6 +24,7 @@ from jackpot_exporter.collectors import host, host_filesystems
 from jackpot_exporter.collectors._host.mounts import parse, watched
 from jackpot_exporter.collectors._host.statvfs import StatvfsChildren
 from jackpot_exporter.collectors.host_filesystems import FilesystemSettings
+from jackpot_exporter.errors import RefusedError
 from jackpot_exporter.model import Outcome
 
 DEAD_MOUNT = Path(__file__).with_name("host_dead_mount.py")
@@ -170,17 +171,33 @@ async def test_late_answer_is_not_taken_for_the_next_one() -> None:
     assert await children.usage("/proc", 5) == (0, 0, 0, proc.f_files, proc.f_ffree)
 
 
-async def test_child_killed_from_outside_fails_one_round_only() -> None:
-    async with watching() as target:
-        await target.collect("host_filesystems")
-        (child,) = _children()
-        os.kill(child, signal.SIGKILL)
+async def test_child_that_dies_over_a_question_is_named_and_replaced() -> None:
+    children = StatvfsChildren()
+    await children.usage("/", 5)
+    child = children.process_id
+    assert child is not None
+    os.kill(child, signal.SIGSTOP)
+    asking = asyncio.create_task(children.usage("/", 5))
+    await asyncio.sleep(0)
 
-        failed = await target.collect("host_filesystems")
-        good = await target.collect("host_filesystems")
+    os.kill(child, signal.SIGKILL)
+    with pytest.raises(RefusedError):
+        await asking
 
-    assert failed.outcome is Outcome.REFUSED
-    assert good.outcome is Outcome.OK
+    assert (await children.usage("/", 5)).size > 0
+
+
+async def test_child_that_nobody_asks_ends_and_is_replaced_unnoticed() -> None:
+    children = StatvfsChildren(patience_seconds=0.01)
+    await children.usage("/", 5)
+    first = children.process_id
+    assert first is not None
+    eventually(lambda: psutil.Process(first).status() == psutil.STATUS_ZOMBIE)
+
+    assert (await children.usage("/", 5)).size > 0
+
+    assert children.process_id != first
+    assert not psutil.pid_exists(first)
 
 
 async def test_child_ends_with_its_collector() -> None:

@@ -2,7 +2,8 @@
 
 `statvfs` on a dead NFS mount sleeps in the kernel. A thread that sleeps so can neither be ended nor left behind:
 it would hold up the end of the exporter. A child can be killed, or abandoned where the kernel does not even let it
-die. One child serves all paths, one after another; it costs a fork only after a path has hung.
+die. One child serves all paths, one after another, and ends by itself when it is not asked any more: a collector
+that a reload has replaced need not be told.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ...errors import RefusedError
 
 _PROGRAM = Path(__file__).with_name("statvfs_child.py")
 _LAST_WAIT_SECONDS = 0.2
+_PATIENCE_SECONDS = 100.0  # near no usual interval, so that it never ends just as the next question comes
 
 
 class Usage(NamedTuple):
@@ -37,14 +39,14 @@ class Usage(NamedTuple):
 class _Child:
     """A running child and our end of its socket."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_seconds: float) -> None:
         # Messages keep their borders, so that no answer is ever read in halves.
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.setblocking(False)
         with theirs:
             # A process group of its own: Ctrl-C is for the exporter.
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_PROGRAM)],
+                [sys.executable, "-I", "-S", str(_PROGRAM), str(patience_seconds)],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -63,7 +65,8 @@ class _Child:
 class StatvfsChildren:
     """The child that answers, and those that were killed over a path and have perhaps not ended yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        self._patience = patience_seconds
         self._children: list[_Child] = []
         self._serving: _Child | None = None
         self._stuck: dict[str, _Child] = {}
@@ -90,9 +93,9 @@ class StatvfsChildren:
         """The fill of the file system that holds `path`.
 
         TimeoutError when it hangs (the path counts as stuck until it answers), OSError when the kernel refuses,
-        RefusedError when the child itself died. One question at a time.
+        RefusedError when the child dies over it. One question at a time.
         """
-        child = self._serving = self._serving or self._start()
+        child = self._serving = self._running() or self._start()
         answer = b""
         try:
             async with asyncio.timeout(within_seconds):
@@ -111,9 +114,14 @@ class StatvfsChildren:
             raise OSError(number, os.strerror(number), path)
         return Usage(*map(int, answer.split()))
 
+    def _running(self) -> _Child | None:
+        return None if self._serving is None or self._serving.has_ended else self._serving
+
     def _start(self) -> _Child:
+        if self._serving is not None:
+            self._serving.kill()
         self._children[:] = [child for child in self._children if not child.has_ended]
-        child = _Child()
+        child = _Child(self._patience)
         self._children.append(child)
         return child
 

@@ -1,11 +1,15 @@
 """The program of the child that asks for file systems; run by path, knows nothing of the package.
 
-A path comes in as one message on descriptor 0, the numbers or `!ERRNO` go out as one. It ends with the socket.
+A path comes in as one message on descriptor 0, the numbers or `!ERRNO` go out as one. It ends with the socket, and
+when nobody asks for as many seconds as its argument says.
 """
 
 import os
+import select
+import sys
 
-while path := os.read(0, 65536):
+patience = float(sys.argv[1])
+while select.select([0], [], [], patience)[0] and (path := os.read(0, 65536)):
     try:
         s = os.statvfs(path)
     except OSError as error:
