@@ -26,7 +26,7 @@ from .checkpoint import Checkpoint, LogState
 from .counts import Counts
 from .mark import Mark
 from .settings import LogSettings
-from .tape import BROKEN, Identity, Tape, open_tape
+from .tape import Identity, Tape, open_tape
 from .thread import FileThread
 from .totals import Totals
 from .trail import Reel, TailCounts, Trail, TrailState
@@ -133,9 +133,11 @@ class Follower:
             return
         try:
             state = self._checkpoint.load_changed()
-        except (OSError, BadDataError) as error:
+        except BadDataError as error:
             self.tail.losses += 1
             self._note("checkpoint", error)
+        except OSError as error:
+            self._note("checkpoint", error, "nothing is kept over a restart")
         else:
             if state is not None:
                 self._adopt(state)
@@ -219,9 +221,6 @@ class Follower:
         is_newest = reel is trail.reels[-1]
         try:
             data = await self._thread.run(partial(reel.read, self.settings.max_line_bytes))
-        except BROKEN as error:
-            self._leave_damaged(trail, reel, error)
-            return False
         except OSError as error:
             self._note(str(trail.path), error)
             return False
@@ -231,17 +230,18 @@ class Follower:
                 trail.lose(reel)
             return False
         rest = await self._take(reel, memoryview(data))
-        if not is_newest and reel.is_over(self.settings.linger):
+        if reel.tape is not None and reel.tape.damage:
+            self._leave_damaged(trail, reel, reel.tape)
+        elif not is_newest and reel.is_over(self.settings.linger):
             self._end(trail, reel, bytes(rest))
         return not reel.is_at_end
 
-    def _leave_damaged(self, trail: Trail, reel: Reel, error: Exception) -> None:
+    def _leave_damaged(self, trail: Trail, reel: Reel, tape: Tape) -> None:
         """A compressed file may still be in the making: it is opened again next time, until it stays as it is."""
-        path = reel.tape.path if reel.tape is not None else trail.path
-        self._say(str(path), f"{path} is cut or damaged: {error}", Outcome.BAD_DATA)
+        self._say(str(tape.path), f"{tape.path} is cut or damaged: {tape.damage}", Outcome.BAD_DATA)
+        reel.tape = None
         if time.monotonic() - reel.quiet_since >= self.settings.linger:
             trail.lose(reel)
-        reel.tape = None
 
     async def _take(self, reel: Reel, data: memoryview) -> memoryview:
         """Count the complete lines of a slice, and move the mark behind them; returns what is left."""
@@ -273,11 +273,8 @@ class Follower:
         return data
 
     def _move(self, reel: Reel, data: memoryview, taken: int, *, is_skipping: bool = False) -> memoryview:
-        """Move the mark; returns the data as from the new mark on."""
-        end = reel.mark.behind.length + taken
-        reel.mark = reel.mark.moved(taken, data, is_skipping=is_skipping)
         self.tail.bytes += taken
-        return data[end - reel.mark.behind.length :]
+        return reel.move(taken, data, is_skipping=is_skipping)
 
     def _end(self, trail: Trail, reel: Reel, rest: bytes) -> None:
         """A rotated file is finished: what stands behind its last line break is a line too, perhaps a cut one."""

@@ -12,18 +12,18 @@ import os
 import stat
 import weakref
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from ...errors import BadDataError
 
 _STEP = 2**20
-_OPENERS = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File, ".xz": lzma.LZMAFile}
+_OPENERS: dict[str, Callable[[BinaryIO], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 COMPRESSED = frozenset(_OPENERS)
 """Suffixes of the compressed files that can be read."""
 
-BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-"""What reading a compressed file raises when it is cut or damaged."""
+_BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
 
 
 class Identity(NamedTuple):
@@ -41,8 +41,11 @@ class Tape(Protocol):
     is_complete: bool
     """Nothing will ever be added: what it ends with is the end."""
 
+    damage: str
+    """Why reading ended too early: a compressed file is cut, still in the making or broken; else empty."""
+
     def read(self, offset: int, size: int) -> bytes:
-        """Up to `size` bytes at `offset`; fewer only at the end. One of BROKEN when the content is damaged."""
+        """Up to `size` bytes at `offset`; fewer only at the end, or at a damage."""
         ...
 
     def size(self) -> int | None:
@@ -75,6 +78,7 @@ class _File:
 
 class _Plain(_File):
     is_complete = False
+    damage = ""
 
     def size(self) -> int | None:
         return os.fstat(self._descriptor).st_size
@@ -101,11 +105,20 @@ class _Compressed(_File):
         while True:
             self._forget(offset)
             missing = offset + size - self._start - len(self._window)
-            if missing <= 0 or not (more := self._stream.read(min(missing, _STEP))):
+            if missing <= 0 or not (more := self._read_on(min(missing, _STEP))):
                 break
             self._window += more
         begin = offset - self._start
         return bytes(self._window[begin : begin + size])
+
+    def _read_on(self, size: int) -> bytes:
+        """What comes next, as far as there is any: `read1` gives what stands before a damage, `read` would not."""
+        try:
+            data: bytes = self._stream.read1(size)
+        except _BROKEN as error:
+            self.damage = str(error)
+            return b""
+        return data
 
     def _forget(self, offset: int) -> None:
         known = min(offset - self._start, len(self._window))
@@ -115,6 +128,7 @@ class _Compressed(_File):
     def _rewind(self) -> None:
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         raw = open(self._descriptor, "rb", closefd=False)  # noqa: SIM115 - the descriptor is closed by _File
-        self._stream: BinaryIO = _OPENERS[self.path.suffix](raw)
+        self._stream = _OPENERS[self.path.suffix](raw)
         self._window = bytearray()
         self._start = 0
+        self.damage = ""

@@ -65,7 +65,7 @@ def _work(tasks: SimpleQueue[_Task | None]) -> None:
         result, failure = None, None
         try:
             result = call()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
             failure = error
         with suppress(RuntimeError):  # the loop has closed meanwhile
             loop.call_soon_threadsafe(_deliver, future, result, failure)

@@ -22,7 +22,7 @@ import msgspec
 from ...errors import BadDataError
 from .archives import find_archives
 from .mark import Mark, Print
-from .tape import BROKEN, Tape, open_tape
+from .tape import Tape, open_tape
 
 _MOST_FINISHED = 32
 _SECOND_NS = 10**9  # some programs that copy or compress keep the time of a file, but only to the second
@@ -67,10 +67,18 @@ class Reel:
         self.is_at_end = len(data) < before + size
         return data
 
+    def move(self, taken: int, data: memoryview, *, is_skipping: bool) -> memoryview:
+        """Move the mark; `data` is what was read, and comes back as from the new mark on."""
+        end = self.mark.behind.length + taken
+        self.mark = self.mark.moved(taken, data, is_skipping=is_skipping)
+        self.quiet_since = time.monotonic()
+        return data[end - self.mark.behind.length :]
+
     def is_over(self, linger_seconds: float) -> bool:
         """Read to its end, and nothing more can come: for a rotated file."""
-        is_complete = self.tape is not None and self.tape.is_complete
-        return self.is_at_end and (is_complete or time.monotonic() - self.quiet_since >= linger_seconds)
+        if self.tape is None or self.tape.damage:
+            return False
+        return self.is_at_end and (self.tape.is_complete or time.monotonic() - self.quiet_since >= linger_seconds)
 
 
 class Trail:
@@ -103,16 +111,21 @@ class Trail:
             if reel.tape is None:
                 reel.tape = self._find(reel.mark, arrived)
         newest = self.reels[-1] if self.reels else None
+        seen_ns = newest.mark.modified_ns if newest else 0
         if newest is not None and _is_emptied(newest, arrived):
             self._counts.emptied += 1
             newest.tape = self._find(newest.mark, None)
+        elif newest is not None and newest.tape and arrived and newest.tape.identity != arrived.identity:
+            self._counts.renamed += 1
+        self._see()
         if arrived is not None and (newest is None or newest.tape is None or newest.tape.identity != arrived.identity):
-            self._follow(newest, arrived)
+            after_ns = newest.tape.modified_ns() if newest and newest.tape else seen_ns
+            unread = self._unread(after_ns, arrived) if newest else []
+            self.reels += [*unread, Reel(Mark.start_of(arrived), arrived)]
         elif newest is not None and newest.mark.position == 0:
             # Nothing was read of it, so nothing would tell that it was emptied: its lines may be in a copy.
-            self.reels[-1:-1] = self._unread(newest.mark.modified_ns + 1)
+            self.reels[-1:-1] = self._unread(seen_ns + 1)
         self._drop_lost(arrived)
-        self._see()
         if failure is not None:
             raise failure
 
@@ -133,22 +146,13 @@ class Trail:
         except (OSError, BadDataError) as error:
             return None, error
 
-    def _follow(self, newest: Reel | None, arrived: Tape) -> None:
-        """A file that was not there before is at the path; others may have come and gone in between."""
-        if newest is not None:
-            after = newest.tape.modified_ns() if newest.tape is not None else newest.mark.modified_ns
-            self.reels += self._unread(after, arrived)
-            if newest.tape is not None and newest.mark.identity != arrived.identity:
-                self._counts.renamed += 1
-        self.reels.append(Reel(Mark.start_of(arrived), arrived))
-
     def _unread(self, after_ns: int, arrived: Tape | None = None) -> list[Reel]:
         """The rotated files written at or after this time that are not known, the oldest first."""
         found: list[Reel] = []
         for archive in find_archives(self.path, self._archives):
             if archive.modified_ns < after_ns or (arrived and archive.identity == arrived.identity):
                 continue
-            with suppress(OSError, BadDataError, *BROKEN):
+            with suppress(OSError, BadDataError):
                 tape = open_tape(archive.path)
                 if not self._knows(tape):
                     found.append(Reel(Mark.start_of(tape), tape))
@@ -172,16 +176,22 @@ class Trail:
         for archive in archives:
             if not mark.head.length and archive.identity != mark.identity:
                 break
-            with suppress(OSError, BadDataError, *BROKEN):
+            with suppress(OSError, BadDataError):
                 tape = open_tape(archive.path)
                 if mark.is_of(tape):
                     return tape
         return None
 
     def _drop_lost(self, arrived: Tape | None) -> None:
-        for reel in list(self.reels):
+        for index, reel in reversed(list(enumerate(self.reels))):
+            is_last = index == len(self.reels) - 1
             # Without a successor it stays: what comes later is measured by it.
-            if reel.tape is None and (arrived is not None or reel is not self.reels[-1]):
+            if reel.tape is not None or (is_last and arrived is None):
+                continue
+            if reel.mark.size == 0 and not is_last and self.reels[index + 1].tape is not arrived:
+                # It was never seen with a line in it, and the file after it, read from its beginning, is likely it.
+                self.reels.remove(reel)
+            else:
                 self.lose(reel)
 
     def _see(self) -> None:
@@ -189,8 +199,7 @@ class Trail:
             if reel.tape is None:
                 continue
             before = reel.mark
-            with suppress(*BROKEN):
-                reel.mark = before.seen(reel.tape)
+            reel.mark = before.seen(reel.tape)
             if reel.mark.size != before.size:
                 reel.quiet_since = time.monotonic()
 
