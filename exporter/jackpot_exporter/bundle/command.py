@@ -70,4 +70,5 @@ def _report(drift: Drift, *, check: bool) -> list[str]:
 def _summary(packs: PackSet, artifacts: list[Artifact], drift: Drift) -> str:
     cases = sum(len(alert.cases) for alert in packs.alerts)
     written = len(drift.missing) + len(drift.stale)
-    return f"{len(packs.packs)} packs, {len(packs.alerts)} alerts, {cases} cases: {written} of {len(artifacts)} files written"
+    found = f"{len(packs.packs)} packs, {len(packs.alerts)} alerts, {cases} cases"
+    return f"{found}: {written} of {len(artifacts)} files written"

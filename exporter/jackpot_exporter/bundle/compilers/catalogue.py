@@ -12,8 +12,8 @@ from ..yamltext import MARK
 _INTRODUCTION = """\
 # Metrics
 
-What the exporter and its neighbours export, and which alerts read it directly. `job`, `instance` and `service` come from
-the scrape configuration and stand on every series.
+What the exporter and its neighbours export, and which alerts read it directly. `job`, `instance` and `service` come
+from the scrape configuration and stand on every series.
 """
 
 _SUFFIXES = ("", "_bucket", "_sum", "_count")
