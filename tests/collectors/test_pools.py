@@ -12,7 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from conftest import Database
 from jackpot_exporter.clients import Clients
 from jackpot_exporter.collectors import discover
-from jackpot_exporter.collectors.pools import TYPE, PoolsSettings
+from jackpot_exporter.collectors._pools.settings import PoolsSettings
+from jackpot_exporter.collectors.pools import TYPE
 from jackpot_exporter.config import compose
 from jackpot_exporter.demo.servers import PostgresServer
 from jackpot_exporter.exposition import Format, document

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ..model import Number
+from ...model import Number
 
 CHECKS = (
     "negative_amount",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..model import Number
+from ...model import Number
 
 _SLICE = 2048
 _NULL = r"\N"
