@@ -20,8 +20,8 @@ from jackpot_exporter.runtime import Job, collect
 
 MS_PRIVATE_RECURSIVE = 1 << 18 | 1 << 14
 MNT_DETACH = 2
-COUNT = 6
-TIMEOUT_SECONDS = 1.0
+COUNT = 5
+TIMEOUT_SECONDS = 2.0
 
 
 def mount(source: str, target: str, kind: str, flags: int, options: str) -> None:
