@@ -103,7 +103,7 @@ order by 8 desc, 4
 _DATABASES = f"""
 select datname
 from pg_catalog.pg_database
-where datallowconn and {CHOSEN}
+where {CHOSEN}
 """  # noqa: S608 - constants
 
 

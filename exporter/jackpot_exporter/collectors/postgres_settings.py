@@ -25,8 +25,8 @@ _SETTINGS = {
     "seconds": (
         "archive_timeout", "autovacuum_naptime", "autovacuum_vacuum_cost_delay", "checkpoint_timeout",
         "deadlock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout",
-        "log_min_duration_statement", "statement_timeout", "tcp_keepalives_idle", "transaction_timeout",
-        "wal_receiver_timeout", "wal_sender_timeout",
+        "log_min_duration_statement", "statement_timeout", "transaction_timeout", "wal_receiver_timeout",
+        "wal_sender_timeout",
     ),
     "bytes": (
         "autovacuum_work_mem", "effective_cache_size", "maintenance_work_mem", "max_slot_wal_keep_size",

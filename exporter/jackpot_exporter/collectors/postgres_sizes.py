@@ -78,8 +78,8 @@ where name ~ '^[0-9A-F]{24}$'
 class SizesSettings(Schedule):
     """Sizes on disk; slow on servers with many files."""
 
-    interval: Seconds | None = Field(60.0, description="time between two collections")
-    max_tables: int = Field(200, ge=0, description="tables measured, the largest ones first")
+    interval: Seconds | None = Field(300.0, description="time between two collections")
+    max_tables: int = Field(100, ge=0, description="tables measured, the largest ones first")
 
 
 class _TableSizes:

@@ -155,8 +155,8 @@ class TablesSettings(Schedule):
     """Tables and indexes of the connected database."""
 
     interval: Seconds | None = Field(60.0, description="time between two collections")
-    max_tables: int = Field(200, ge=0, description="tables shown, the largest ones first")
-    max_indexes: int = Field(500, ge=0, description="indexes of these tables shown, the most used ones first")
+    max_tables: int = Field(100, ge=0, description="tables shown, the largest ones first")
+    max_indexes: int = Field(200, ge=0, description="indexes of these tables shown, the most used ones first")
 
 
 async def _unused(reader: Reader) -> list[Item]:
