@@ -206,6 +206,13 @@ async def test_system_without_control_groups_is_noted_and_is_no_failure(tree: Tr
     assert got.notes == {"exporter": Outcome.OK}
 
 
+async def test_wrong_proc_fails_and_names_the_setting(tree: Tree) -> None:
+    got = await tree.collect()
+
+    assert got.outcome is Outcome.MISSING
+    assert "host.proc" in got.batch.message
+
+
 def test_tightest_limit_counts_also_when_it_stands_above(tree: Tree) -> None:
     tree.version2("/", {"cpu.stat": ""})
     tree.version2("/slice", {"memory.max": "100\n", "cpu.max": "max 100000\n"})

@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -19,6 +18,8 @@ from harness.rounds import Round, Target
 from jackpot_exporter.collectors import host
 from jackpot_exporter.collectors._host import clock, disk, interfaces, load, memory, network, processor, sockets, system
 from jackpot_exporter.model import Frame, Item, Outcome, Sample
+
+from .host_processes import unprivileged
 
 STAT = """\
 cpu  30 3 15 3000 7 0 2 1 4 0
@@ -51,6 +52,7 @@ DISKSTATS = """\
 def proc(tmp_path: Path) -> Path:
     """A small /proc that tests write on."""
     root = tmp_path / "proc"
+    (root / "self").mkdir(parents=True)
     write(root / "stat", STAT)
     write(root / "meminfo", MEMINFO)
     write(root / "net/dev", NET_DEV)
@@ -143,6 +145,7 @@ async def test_file_that_refuses_to_be_read_takes_that_part_only(proc: Path) -> 
 
 
 async def test_file_without_permission_is_noted_as_such(open_folder: Path) -> None:
+    (open_folder / "self").mkdir()
     write(open_folder / "stat", STAT)
     write(open_folder / "meminfo", MEMINFO)
     (open_folder / "meminfo").chmod(0)
@@ -354,15 +357,3 @@ def open_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
-
-
-@contextmanager
-def unprivileged() -> Iterator[None]:
-    """Root reads everything: be nobody for a while."""
-    was = os.geteuid()
-    if was == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(was)

@@ -288,6 +288,7 @@ async def test_process_that_goes_in_the_middle_of_a_reading_is_left_out(
 
 
 def half_gone(proc: Path, number: int) -> None:
+    (proc / "self").mkdir()
     (proc / str(number)).mkdir()
     write(proc / "meminfo", Path("/proc/meminfo").read_bytes())
     write(proc / "stat", Path("/proc/stat").read_bytes())
@@ -326,6 +327,15 @@ async def test_limits_are_those_of_the_control_group(token: str) -> None:
 
     assert got.value("jackpot_process_cpu_limit_cores") == 0.5
     assert got.value("jackpot_process_memory_limit_bytes") == 64 * 2**20
+
+
+async def test_wrong_proc_is_named_for_every_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil, "PROCFS_PATH", "/proc")
+
+    got = await Watching({"name": "jackpot", "command": "x"}, proc=str(tmp_path)).round()
+
+    assert got.notes == {"jackpot": Outcome.MISSING}
+    assert got.names == set()
 
 
 def test_nothing_watched_builds_nothing() -> None:

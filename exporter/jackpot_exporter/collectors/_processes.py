@@ -79,7 +79,7 @@ class Service:
         self._leader: psutil.Process | None = None
         self._restarts = 0
         self._cpu, self._read, self._written = _Sum(), _Sum(), _Sum()
-        self._host_memory = psutil.virtual_memory().total
+        self._host_memory = 0
 
     def read(self, numbers: Sequence[int]) -> ServiceReading:
         """The processes with these numbers, as far as they still run."""
@@ -126,6 +126,7 @@ class Service:
         except OSError:  # just ended
             group = None
         memory, cores = group.limits() if group else (None, None)
+        self._host_memory = self._host_memory or psutil.virtual_memory().total
         allowed = _allowed(lambda: len(process.cpu_affinity() or ()))
         known = [float(limit) for limit in (cores, allowed) if limit]
         return min(memory or self._host_memory, self._host_memory), min(known, default=None)

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from ..config import Schedule
 from ..errors import BadDataError, PermissionDeniedError
 from ._host import read_text
+from ._host.part import require_proc
 
 
 class ProcessSettings(Schedule):
@@ -54,6 +55,7 @@ class Watch:
 
         SourceError when the file with the number cannot be read or holds something else.
         """
+        require_proc(self._proc)
         if self._pid_file is None:
             return self._search()
         number = self._number(self._pid_file)

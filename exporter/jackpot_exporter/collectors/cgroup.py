@@ -18,6 +18,7 @@ from ._base import CollectorType
 from ._cgroups import Group, group_at, group_of
 from ._errand import Errand
 from ._host import Roots
+from ._host.part import require_proc
 from ._watch import Watch
 
 _OWN = "exporter"
@@ -84,6 +85,7 @@ class CgroupCollector:
             yield item
 
     def _read(self) -> Iterator[Item]:
+        require_proc(self._roots.proc)
         seen: set[str] = set()
         for name, found in self._groups():
             if name in seen:

@@ -17,11 +17,10 @@ from pydantic import AfterValidator, Field
 
 from ..clients import Clients
 from ..config import CollectorSection, Schedule
-from ..errors import MissingError
 from ..model import Collector, Column, Frame, Item, Note, Outcome
 from ._base import CollectorType
 from ._host import PARTS, Roots
-from ._host.part import Read
+from ._host.part import Read, require_proc
 
 
 def _check_part(name: str) -> str:
@@ -58,16 +57,11 @@ class HostCollector:
 
     async def collect(self) -> AsyncGenerator[Item, None]:
         """The items of all parts. MissingError when there is no /proc where it should be."""
-        _require_proc(self._roots.proc)
+        require_proc(self._roots.proc)
         for name, read in self._parts.items():
             for item in _capped(name, _guarded(name, read), self._max_series):
                 yield item
             await asyncio.sleep(0)
-
-
-def _require_proc(path: str) -> None:
-    if not Path(path, "stat").exists():
-        raise MissingError(f"{path} holds no file stat; host.proc must name a mounted /proc")
 
 
 def _guarded(name: str, read: Read) -> Iterable[Item]:

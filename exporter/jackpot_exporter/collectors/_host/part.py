@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...config import TargetBase, section
+from ...errors import MissingError
 from ...model import Item, MetricSpec
 
 Read = Callable[[], Iterator[Item]]
@@ -51,6 +52,12 @@ class Part:
     name: str
     metrics: tuple[MetricSpec, ...]
     open: Callable[[Roots], Read]
+
+
+def require_proc(path: str) -> None:
+    """MissingError when this is not a /proc: a wrong setting must not look like an idle host."""
+    if not Path(path, "self").exists():
+        raise MissingError(f"{path} holds no self; host.proc must name a mounted /proc")
 
 
 def read_text(path: str, errors: str = "backslashreplace") -> str:
