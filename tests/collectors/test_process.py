@@ -349,7 +349,7 @@ def test_nothing_watched_builds_nothing() -> None:
 @pytest.mark.parametrize(
     ("block", "said"),
     [
-        ({"command": "x"}, "name is missing"),
+        ({"command": "x"}, "name\\n  Field required"),
         ({"name": "x"}, "pid_file or command is missing"),
         ({"name": "x", "command": "("}, "not a regular expression"),
     ],

@@ -20,9 +20,9 @@ from ._host.part import require_proc
 
 
 class ProcessSettings(Schedule):
-    """A service whose processes are watched. Everything at its default means none."""
+    """A service whose processes are watched."""
 
-    name: str = Field("", description="what the label `process` calls it")
+    name: str = Field(min_length=1, description="what the label `process` calls it")
     pid_file: Path | None = Field(None, description="file with the number of its main process")
     command: str | None = Field(
         None, description="regular expression found in its command line; beside pid_file, a guard against a stale file"
@@ -30,9 +30,7 @@ class ProcessSettings(Schedule):
 
     @model_validator(mode="after")
     def _can_be_found(self) -> Self:
-        if self.model_fields_set and not self.name:
-            raise ValueError("name is missing")
-        if self.name and self.pid_file is None and self.command is None:
+        if self.pid_file is None and self.command is None:
             raise ValueError("pid_file or command is missing")
         try:
             re.compile(self.command or "")
