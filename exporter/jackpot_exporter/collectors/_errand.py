@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from ..errors import SourceTimeoutError
@@ -30,27 +30,17 @@ class Errand(Generic[T]):
         if self._is_out:
             raise SourceTimeoutError(f"{self._name} has been hanging since an earlier collection")
         self._is_out = True
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        threading.Thread(target=self._work, args=(loop, future), name=self._name, daemon=True).start()
-        return await future
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # from here on nobody can cancel it, only stop waiting
+        threading.Thread(target=self._work, args=(future,), name=self._name, daemon=True).start()
+        return await asyncio.wrap_future(future)
 
-    def _work(self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[T]) -> None:
-        result: T | None = None
-        failure: BaseException | None = None
+    def _work(self, future: Future[T]) -> None:
         try:
             result = self._call()
         except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
-            failure = error
-        self._is_out = False
-
-        def deliver() -> None:
-            if future.done():  # nobody waits any more
-                return
-            if failure is not None:
-                future.set_exception(failure)
-            else:
-                future.set_result(result)  # type: ignore[arg-type] - the call returned it
-
-        with suppress(RuntimeError):  # the loop has closed meanwhile
-            loop.call_soon_threadsafe(deliver)
+            self._is_out = False
+            future.set_exception(error)
+        else:
+            self._is_out = False
+            future.set_result(result)

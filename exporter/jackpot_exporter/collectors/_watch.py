@@ -5,7 +5,6 @@ It only finds; whether a number belongs to the same process as before is for the
 
 from __future__ import annotations
 
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -75,8 +74,10 @@ class Watch:
 
     def _search(self) -> list[int]:
         """All that match, but for this exporter and its children: its command line may well name the service."""
-        own = os.readlink(f"{self._proc}/self") if Path(self._proc, "self").is_symlink() else ""
-        numbers = [int(name) for name in os.listdir(self._proc) if name.isdecimal() and name != own]
+        self_link = Path(self._proc, "self")
+        own = self_link.readlink().name if self_link.is_symlink() else ""
+        names = [entry.name for entry in Path(self._proc).iterdir()]
+        numbers = [int(name) for name in names if name.isdecimal() and name != own]
         return sorted(number for number in numbers if self._matches(number) and self._parent(number) != own)
 
     def _matches(self, number: int) -> bool:
