@@ -10,11 +10,15 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from .compilers.alertmanager import compile_alertmanager
+from .compilers.alertmanager_operator import compile_alertmanager_operator
 from .compilers.catalogue import compile_catalogue
+from .compilers.routing_table import compile_routing_table
 from .compilers.rule_tests import compile_rule_tests
 from .compilers.rules import compile_operator, compile_rules
 from .compilers.runbook import compile_runbook
 from .compilers.schemas import compile_schemas
+from .compilers.templates import compile_templates
 from .model import Artifact, Compiler, Drift, PackSet
 from .yamltext import MARK
 
@@ -25,9 +29,20 @@ COMPILERS: tuple[Compiler, ...] = (
     compile_runbook,
     compile_catalogue,
     compile_schemas,
+    compile_alertmanager,
+    compile_alertmanager_operator,
+    compile_routing_table,
+    compile_templates,
 )
 
-GENERATED = ("prometheus/rules", "prometheus/tests", "prometheus/operator", "prometheus/schema", "grafana/dashboards")
+GENERATED = (
+    "prometheus/rules",
+    "prometheus/tests",
+    "prometheus/operator",
+    "prometheus/schema",
+    "alertmanager/operator",
+    "grafana/dashboards",
+)
 
 
 def compile_bundle(packs: PackSet, compilers: Iterable[Compiler] = COMPILERS) -> list[Artifact]:

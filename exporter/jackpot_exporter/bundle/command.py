@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from .bundle import compile_bundle, generate
 from .judge import check_rules
 from .loader import PACKS, load_packs
 from .model import Artifact, Drift, PackSet
+from .routing import for_version
 
 _DIFF_LINES = 200
 
@@ -25,15 +27,27 @@ _DIFF_LINES = 200
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="Where to write; here.")
 @click.option("--check", is_flag=True, help="Compare only: what is missing, stale or orphan, with a diff.")
 @click.option("--packs", type=click.Path(path_type=Path), default=PACKS, hidden=True, help="Another folder of packs.")
-def generate_command(values: Path | None, out: Path, packs: Path, *, check: bool) -> None:
-    """Compile the packs to rules, rule tests, runbook and metric reference."""
-    sys.exit(run(out, values=values, packs=packs, check=check))
+@click.option("--alertmanager-version", help="Use what this version knows, e.g. 0.33.  [default: 0.25, or the values']")
+def generate_command(
+    values: Path | None, out: Path, packs: Path, alertmanager_version: str | None, *, check: bool
+) -> None:
+    """Compile the packs to rules, rule tests, routing, runbook and metric reference."""
+    sys.exit(run(out, values=values, packs=packs, check=check, alertmanager_version=alertmanager_version))
 
 
-def run(out: Path, *, values: Path | None = None, packs: Path = PACKS, check: bool = False) -> int:
+def run(
+    out: Path,
+    *,
+    values: Path | None = None,
+    packs: Path = PACKS,
+    check: bool = False,
+    alertmanager_version: str | None = None,
+) -> int:
     """What the command does; the exit status. Writes nothing when the packs are wrong."""
     try:
         loaded = load_packs(packs, values)
+        if alertmanager_version:
+            loaded = replace(loaded, routing=for_version(loaded.routing, alertmanager_version))
     except InvalidInputError as error:
         click.echo(error, err=True)
         return 2

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
-from ..errors import Problem
+from ..errors import InvalidInputError, Problem
 from .durations import Duration
 from .fields import DurationText
 from .model import Notify, Priority, Severity
@@ -207,6 +207,14 @@ def _merge(shipped: Any, own: Any) -> Any:
     if isinstance(shipped, Mapping) and isinstance(own, Mapping):
         return {**shipped, **{name: _merge(shipped.get(name), value) for name, value in own.items()}}
     return own
+
+
+def for_version(routing: Routing, alertmanager_version: str) -> Routing:
+    """The same for another Alertmanager; InvalidInputError when there is none of this version."""
+    try:
+        return routing.model_copy(update={"alertmanager_version": _version(alertmanager_version)})
+    except ValueError as error:
+        raise InvalidInputError([Problem(f"--alertmanager-version: {error}")]) from None
 
 
 def problems_of(routing: Routing) -> Iterator[Problem]:
