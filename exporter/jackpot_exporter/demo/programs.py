@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import urllib.request
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from .notifications import Notification
 from .process import ServerProcess, free_port
 
 
@@ -104,3 +106,40 @@ class ExporterProcess(_Program):
         address = ["--web.listen-address", f"127.0.0.1:{self.port}"]
         program = [sys.executable, "-m", "jackpot_exporter", "serve"]
         return ["/usr/bin/env", *environment, *program, *settings, *address, *self.arguments]
+
+
+class SinkProcess(_Program):
+    """The notification sink; what arrived stays readable until it stops."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.smtp_port = free_port()
+
+    def command(self) -> list[str]:
+        ports = ["--port", str(self.port), "--smtp-port", str(self.smtp_port)]
+        return [sys.executable, "-m", "jackpot_exporter.demo.sink", *ports]
+
+    def received(self) -> list[Notification]:
+        """Everything that has arrived, in order; OSError while the sink is down."""
+        found = json.loads(fetch(f"{self.url}/notifications"))
+        return [Notification(**{name: value for name, value in one.items() if name != "number"}) for one in found]
+
+    def routing(self) -> dict[str, Any]:
+        """`routing:` of values that lead every channel here."""
+        return {
+            "smtp": {"smarthost": f"127.0.0.1:{self.smtp_port}", "username": "", "require_tls": False},
+            "endpoints": {
+                "pagerduty": f"{self.url}/pagerduty",
+                "sms": f"{self.url}/sns/",
+                "telegram": self.url,
+                "telegram_gateway": self.url,
+            },
+            "log": {"url": f"{self.url}/webhook/log"},
+            "watchdog": {"url": f"{self.url}/webhook/watchdog"},
+            "channels": {"webhook": {"webhook": {"url": f"{self.url}/webhook/alerts"}}},
+        }
+
+    def secrets(self) -> dict[str, str]:
+        """Files that the receivers read, by name."""
+        names = ("pagerduty-key", "pagerduty-phone-key", "telegram-token", "webhook-token", "deadman-token")
+        return {"slack-url": f"{self.url}/slack", **{name: name for name in names}}
