@@ -72,6 +72,23 @@ async def test_mute_server_is_down_within_the_timeout(
     assert found.value("jackpot_dependency_up", dependency="database") == 0
 
 
+@pytest.mark.parametrize("fault", ["cut", "garble", "refuse"])
+async def test_broken_answer_is_down_and_the_next_round_recovers(
+    database: Database, proxy_to: Callable[[int], FaultProxy], fault: str
+) -> None:
+    proxy = proxy_to(database.server.port)
+    async with target(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", connect_timeout=1) as exporter:
+        assert (await exporter.collect("postgres")).value("pg_up") == 1
+        {"cut": lambda: proxy.cut(after_bytes=1), "garble": proxy.garble, "refuse": proxy.refuse}[fault]()
+
+        found = await exporter.collect("postgres")
+
+        assert found.outcome is Outcome.REFUSED
+        assert found.value("pg_up") == 0
+        proxy.pass_through()
+        assert (await exporter.collect("postgres")).value("pg_up") == 1
+
+
 async def test_refused_login_is_not_taken_for_a_database_that_is_down(postgres: PostgresServer) -> None:
     make_role(postgres)
     async with target(postgres.dsn_of(user="jackpot_exporter", password="wrong")) as exporter:

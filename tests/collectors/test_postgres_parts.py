@@ -10,7 +10,8 @@ from jackpot_exporter.clients.postgres import PostgresSession, Reader
 from jackpot_exporter.collectors._postgres import Part, PartsCollector
 from jackpot_exporter.collectors._postgres_views import Cap, View, frames, plain
 from jackpot_exporter.config import PostgresSource
-from jackpot_exporter.errors import RefusedError
+from jackpot_exporter.demo.servers import PostgresServer
+from jackpot_exporter.errors import MissingError, RefusedError, SourceError
 from jackpot_exporter.model import Frame, Item, Note, Outcome, Sample, gauge
 
 ONE = gauge("one", "")
@@ -80,9 +81,35 @@ async def test_parts_share_one_transaction_as_long_as_nothing_fails(dsn: str) ->
     assert len(set(seen)) == 1
 
 
-async def test_server_that_is_gone_fails_the_whole_and_not_each_part() -> None:
-    with pytest.raises(RefusedError):
-        await collect("postgresql://127.0.0.1:1/x", Part("a", one), Part("b", one))
+@pytest.mark.parametrize(
+    ("address", "error"),
+    [("postgresql://127.0.0.1:1/x", RefusedError), ("postgresql://postgres@127.0.0.1:{port}/nowhere", MissingError)],
+    ids=["server", "database"],
+)
+async def test_what_cannot_be_connected_to_fails_the_whole_and_not_each_part(
+    postgres: PostgresServer, address: str, error: type[SourceError]
+) -> None:
+    with pytest.raises(error):
+        await collect(address.format(port=postgres.port), Part("a", one), Part("b", one))
+
+
+async def test_connection_is_kept_and_idle_when_the_caller_did_not_like_an_answer(database: Database) -> None:
+    session = PostgresSession(PostgresSource(dsn=database.dsn), "test", 5)
+    pids = []
+
+    async def dislike() -> None:
+        async with session.read() as reader:
+            pids.extend(await reader.rows("select pg_backend_pid()"))
+            raise MissingError("the table has no column pool")
+
+    for _ in range(2):
+        with pytest.raises(MissingError):
+            await dislike()
+
+    [(state,)] = database.execute("select state from pg_stat_activity where pid = %s", pids[0])
+    assert state == "idle"
+    assert pids[0] == pids[1]
+    await session.close()
 
 
 async def test_changed_shape_of_a_view_is_learnt_by_the_next_round(database: Database) -> None:

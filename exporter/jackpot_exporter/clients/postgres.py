@@ -29,8 +29,7 @@ select attname
 from pg_catalog.pg_attribute
 where attrelid = pg_catalog.to_regclass(%s) and attnum > 0 and not attisdropped
 """
-_UNDEFINED = ("42703", "42P01", "42883")  # column, table, function
-_PLAN_CHANGED = "0A000"  # cached plan must not change result type
+_SHAPE_CHANGED = ("42703", "42P01", "42883", "0A000")  # undefined column, table, function; cached plan out of date
 
 
 class PostgresSession:
@@ -70,11 +69,8 @@ class PostgresSession:
                 yield Reader(connection, self._catalogue)
                 await connection.execute("commit", prepare=False)
             except psycopg.Error as error:
-                if error.sqlstate in _UNDEFINED:
-                    self._catalogue.forget()
-                if error.sqlstate == _PLAN_CHANGED:
-                    self._catalogue.forget()
-                    await self._link.close()  # what was prepared for the old shape fails for ever
+                if error.sqlstate in _SHAPE_CHANGED:
+                    self._catalogue.forget()  # psycopg forgets what it prepared when the transaction is rolled back
                 raise
 
     async def close(self) -> None:

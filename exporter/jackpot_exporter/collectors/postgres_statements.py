@@ -248,7 +248,7 @@ class _Operations:
                 before = (0, 0.0, 0)
             total = self._totals[self._operation_of[int(key[2])]]
             for index, value in enumerate(values):
-                total[index] += max(0, value - before[index])
+                total[index] += value - before[index]
         self._last = now
         for operation, total in self._totals.items():
             for spec, value in zip((CALLS, SECONDS, ROWS), total, strict=True):
