@@ -120,8 +120,10 @@ class Latencies:
     sizes: Mapping[str, int]
 
 
-def take_turns(ports: Mapping[str, int], *, rounds: int, gzipped: bool, warm_up: int = 3) -> Latencies:
-    """Scrape each exporter once, then each again, `rounds` times."""
+def take_turns(
+    ports: Mapping[str, int], *, rounds: int, gzipped: bool, warm_up: int = 3, pause: float = 0.0
+) -> Latencies:
+    """Scrape each exporter once, then each again, `rounds` times, with a pause between two rounds."""
     seconds: dict[str, list[float]] = {name: [] for name in ports}
     with ExitStack() as stack:
         kept = {name: stack.enter_context(closing(Connection(port, gzipped=gzipped))) for name, port in ports.items()}
@@ -130,6 +132,7 @@ def take_turns(ports: Mapping[str, int], *, rounds: int, gzipped: bool, warm_up:
                 took = connection.scrape()
                 if turn >= 0:
                     seconds[name].append(took)
+            time.sleep(pause)
         return Latencies(seconds, {name: connection.size for name, connection in kept.items()})
 
 

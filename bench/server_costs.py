@@ -59,6 +59,11 @@ class ServerCosts:
             {role: (calls, blocks) for role, calls, blocks in self._watch.execute(_STATEMENTS).fetchall()},
         )
 
+    def reads_of_pools(self) -> int:
+        """How often anybody has read the pools by COPY: our rounds."""
+        [(count,)] = self._watch.execute(_COPIES).fetchall()
+        return int(count)
+
     def connections(self) -> Mapping[str, int]:
         """Open connections by role."""
         return dict(self._watch.execute(_CONNECTIONS).fetchall())
@@ -73,6 +78,7 @@ from pg_stat_statements as s
 join pg_roles as r on r.oid = s.userid
 group by r.rolname
 """
+_COPIES = "select coalesce(sum(calls), 0) from pg_stat_statements where query ilike 'copy %'"
 _BACKENDS = "select pid, usename from pg_stat_activity where usename is not null"
 _CONNECTIONS = """
 select
