@@ -72,8 +72,8 @@ def test_values_are_shown_as_prometheus_shows_them(value: float, shown: str) -> 
 
 def test_an_expression_tells_what_it_reads() -> None:
     read = promql.read(
-        'sum by (service) (rate(a_total{x="1",y=~"b|c"}[5m] offset 1w)) / on (job) group_left (z) max_over_time(b[1d:5m]) '
-        '> 0 and label_replace(c, "w", "1", "", "")'
+        'sum by (service) (rate(a_total{x="1",y=~"b|c"}[5m] offset 1w)) '
+        '/ on (job) group_left (z) max_over_time(b[1d:5m]) > 0 and label_replace(c, "w", "1", "", "")'
     )
 
     assert {selector.name: str(selector.reach) for selector in read.selectors} == {
