@@ -107,7 +107,7 @@ async def test_role_without_grants_is_told_which_one_is_missing(postgres: Postgr
 
     assert found.outcome is Outcome.OK
     assert found.notes == {"grants": Outcome.PERMISSION}
-    assert "pg_monitor" in found.batch.notes[0].message
+    assert "run: grant pg_monitor to blind" in found.batch.notes[0].message
 
 
 async def test_those_who_waited_for_a_lost_server_fail_with_it(

@@ -12,7 +12,7 @@ from harness.monitor import monitor_dsn
 from harness.rounds import Round, Target
 from harness.sessions import running
 from harness.waiting import eventually
-from jackpot_exporter.collectors import postgres, postgres_activity
+from jackpot_exporter.collectors import pgbouncer, postgres, postgres_activity
 from jackpot_exporter.model import Outcome
 
 
@@ -140,3 +140,16 @@ async def test_sessions_of_the_service_are_its_connection_pool(database: Databas
     # The exporter's own session bears the name, too: a pattern is what its author makes of it.
     assert pool == {"active": 2, "idle": 2}
     assert found.value("jackpot_database_pool_connections_max") == 20
+
+
+async def test_pool_that_pgbouncer_shows_is_not_shown_twice(database: Database) -> None:
+    pool = {"application_name": "*", "max": 20}
+    settings = {
+        "postgres": {"dsn": database.dsn, "activity": {"pool": pool}},
+        "pgbouncer": {"dsn": "postgresql://127.0.0.1:1/pgbouncer", "pool": "jackpot"},
+    }
+    async with Target(settings, postgres.TYPE, postgres_activity.TYPE, pgbouncer.TYPE) as exporter:
+        found = await exporter.collect("postgres_activity")
+
+    assert found.values("jackpot_database_pool_connections") == []
+    assert found.values("jackpot_database_pool_connections_max") == []

@@ -40,7 +40,7 @@ async def test_counter_is_the_servers(database: Database, column: str) -> None:
 
 
 async def test_every_database_of_the_server_is_shown(database: Database) -> None:
-    found = await collect(database)
+    found = await collect(database, max_databases=1000)
 
     names = {name for (name,) in database.execute("select datname from pg_database")}
     assert set(found.by("pg_stat_database_numbackends", "datname")) == names
@@ -52,6 +52,16 @@ async def test_chosen_databases_only(database: Database) -> None:
 
     assert set(found.by("pg_stat_database_xact_commit", "datname")) == {database.name}
     assert set(found.by("pg_stat_database_conflicts_confl_lock", "datname")) == {database.name}
+
+
+async def test_databases_over_the_cap_are_counted_and_the_connected_one_is_shown(database: Database) -> None:
+    found = await collect(database, max_databases=2)
+
+    [(count,)] = database.execute("select count(*) from pg_database")
+    shown = set(found.by("pg_stat_database_xact_commit", "datname"))
+    assert len(shown) == 2
+    assert database.name in shown
+    assert [(note.key, note.dropped) for note in found.batch.notes] == [("max_databases", count - 2)]
 
 
 async def test_what_was_never_counted_gives_no_sample(database: Database) -> None:

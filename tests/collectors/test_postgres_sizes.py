@@ -90,4 +90,5 @@ async def test_without_pg_monitor_the_log_is_left_out_and_the_rest_is_there(fill
         found = await exporter.collect("postgres_sizes")
 
     assert found.notes == {"wal": Outcome.PERMISSION}
+    assert "run: grant pg_monitor to blind" in found.batch.notes[0].message
     assert found.value("pg_database_size_bytes", datname=filled.name)

@@ -31,14 +31,15 @@ class PostgresSettings(PostgresSource, Schedule):
     """The server, and whether it answers."""
 
     databases: tuple[str, ...] = Field((), description="databases to report on; default: all of the server")
+    max_databases: int = Field(100, ge=1, description="databases to report on when none are named")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a collector reaches its server, and which databases it reports on (None: all)."""
+    """How a collector reaches its server, and which databases it reports on: the parameters of CHOSEN."""
 
     session: PostgresSession
-    databases: list[str] | None
+    chosen: tuple[list[str] | None, int]
 
 
 def access(clients: Clients, session: str, timeout_seconds: float) -> Access | None:
@@ -46,8 +47,9 @@ def access(clients: Clients, session: str, timeout_seconds: float) -> Access | N
     source = clients.postgres_source
     if source is None:
         return None
-    databases = list(source.databases) if isinstance(source, PostgresSettings) and source.databases else None
-    return Access(clients.postgres(session, timeout_seconds), databases)
+    if not isinstance(source, PostgresSettings):
+        raise TypeError(f"the settings of PostgreSQL are {type(source).__name__}")
+    return Access(clients.postgres(session, timeout_seconds), (list(source.databases) or None, source.max_databases))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,5 +86,11 @@ class PartsCollector:
         except (PermissionDeniedError, MissingError, SourceTimeoutError) as error:
             if not is_reached or not left:
                 raise
-            items.append(Note(left.popleft().name, str(error), error.outcome))
+            remedy = f"; run: {grant(self._session)}" if isinstance(error, PermissionDeniedError) else ""
+            items.append(Note(left.popleft().name, f"{error}{remedy}", error.outcome))
         return items
+
+
+def grant(session: PostgresSession) -> str:
+    """The one grant that all statistics need."""
+    return f"grant pg_monitor to {session.user}"

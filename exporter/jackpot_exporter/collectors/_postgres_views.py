@@ -16,8 +16,13 @@ from ..model import Column, Frame, Item, MetricSpec
 if TYPE_CHECKING:
     from ..clients.postgres import Reader, Row
 
-CHOSEN = "datname = any(coalesce(%s::name[], array[datname]))"
-"""Bound to a list of databases, or to None for all."""
+CHOSEN = """datname = any(coalesce(%s::name[], array(
+    select datname
+    from pg_catalog.pg_database
+    order by datname <> pg_catalog.current_database(), oid
+    limit %s
+)))"""
+"""Bound to a list of databases, or to None and a number: the connected one and the oldest others."""
 
 LARGEST_TABLES = """array(
     select oid

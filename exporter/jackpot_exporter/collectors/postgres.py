@@ -11,7 +11,7 @@ from ..config import CollectorSection
 from ..errors import AuthError, PermissionDeniedError, SourceError
 from ..model import Item, Note, Outcome, gauge, untyped
 from ._base import CollectorType
-from ._postgres import STATS, PostgresSettings, access
+from ._postgres import STATS, PostgresSettings, access, grant
 
 if TYPE_CHECKING:
     from ..clients.postgres import PostgresSession, Reader
@@ -70,7 +70,7 @@ class PostgresCollector:
         yield CONNECTIONS_MAX.sample(limit)
         yield CONNECTIONS.sample(connections)
         if not sees_all:
-            message = "other users' sessions and statements are hidden; grant pg_monitor to the exporter's role"
+            message = f"other users' sessions and statements are hidden; run: {grant(self._session)}"
             yield Note("grants", message, Outcome.PERMISSION)
 
 

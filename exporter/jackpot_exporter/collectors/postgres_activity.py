@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pydantic import Field
 
 from ..clients import Clients
-from ..config import CollectorSection, Schedule, Section
+from ..config import CollectorSection, Schedule, Section, section
 from ..model import Bucket, Column, Frame, Histogram, Item, Note, Sample, gauge, histogram
 from ._base import CollectorType
 from ._postgres import STATS, Access, access
@@ -108,7 +108,10 @@ where {CHOSEN}
 
 
 class PoolSource(Section):
-    """The service's connection pool, seen as its sessions in PostgreSQL. Those who wait for one cannot be seen here."""
+    """The service's connection pool, seen as its sessions in PostgreSQL.
+
+    Those who wait for a connection cannot be seen here; `pgbouncer.pool` shows them, and where it is set it is used.
+    """
 
     application_name: str = Field(description="application_name of the service's sessions; * and ? stand for any text")
     max: int | None = Field(None, ge=1, description="size of the service's pool")
@@ -157,7 +160,7 @@ class ActivityCollector:
         self._pool = settings.pool
 
     async def collect(self) -> AsyncGenerator[Item, None]:
-        chosen = (self._server.databases,)
+        chosen = self._server.chosen
         async with self._server.session.read() as reader:
             groups = [_group(row) for row in await reader.rows(_SESSIONS, chosen)]
             databases = [name for (name,) in await reader.rows(_DATABASES, chosen)]
@@ -232,7 +235,12 @@ def _pool(groups: Sequence[_Group], pool: PoolSource) -> Iterator[Sample]:
 
 def _build(settings: ActivitySettings, timeout_seconds: float, clients: Clients) -> ActivityCollector | None:
     server = access(clients, STATS, timeout_seconds)
-    return None if server is None else ActivityCollector(server, settings)
+    if server is None:
+        return None
+    pooler = section(clients.target, ("pgbouncer",))
+    if pooler is not None and pooler.pool is not None:
+        settings = settings.model_copy(update={"pool": None})
+    return ActivityCollector(server, settings)
 
 
 TYPE = CollectorType(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..clients import Clients
 from ..config import CollectorSection, Schedule
-from ..model import counter, gauge
+from ..model import Item, Note, counter, gauge
 from ._base import CollectorType
 from ._postgres import STATS, Part, PartsCollector, access
 from ._postgres_views import CHOSEN, View, epoch, plain, seconds
+
+if TYPE_CHECKING:
+    from ..clients.postgres import Reader
 
 _CHOSEN = f"where datname is not null and {CHOSEN}"
 _BY_DATABASE = ("datid", "datname")
@@ -99,6 +103,12 @@ LIMITS = View(
 )
 
 
+_COUNT = """
+select count(*)
+from pg_catalog.pg_database
+"""
+
+
 class DatabaseSettings(Schedule):
     """Counters of each database."""
 
@@ -107,11 +117,17 @@ def _build(_: DatabaseSettings, timeout_seconds: float, clients: Clients) -> Par
     server = access(clients, STATS, timeout_seconds)
     if server is None:
         return None
-    chosen = (server.databases,)
-    parts = {"databases": DATABASES, "limits": LIMITS, "conflicts": CONFLICTS}
-    return PartsCollector(
-        server.session, *(Part(name, partial(view.read, parameters=chosen)) for name, view in parts.items())
-    )
+    views = {"databases": DATABASES, "limits": LIMITS, "conflicts": CONFLICTS}
+    parts = [Part(name, partial(view.read, parameters=server.chosen)) for name, view in views.items()]
+    return PartsCollector(server.session, *parts, Part("count", partial(_dropped, *server.chosen)))
+
+
+async def _dropped(databases: list[str] | None, max_databases: int, reader: Reader) -> list[Item]:
+    if databases is not None:
+        return []
+    [(count,)] = await reader.rows(_COUNT)
+    over = count - max_databases
+    return [Note("max_databases", f"{over} databases over max_databases", dropped=over)] if over > 0 else []
 
 
 TYPE = CollectorType(

@@ -87,7 +87,7 @@ class LocksCollector:
 
     async def collect(self) -> AsyncGenerator[Item, None]:
         async with self._server.session.read() as reader:
-            databases = [name for (name,) in await reader.rows(_DATABASES, (self._server.databases,))]
+            databases = [name for (name,) in await reader.rows(_DATABASES, self._server.chosen)]
             locks = await reader.rows(_LOCKS)
             waiters = await _waiters(reader) if any(waiting for *_, waiting in locks) else []
         for item in (*_counts(databases, locks), *_waits(databases, waiters)):

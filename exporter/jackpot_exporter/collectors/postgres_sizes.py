@@ -100,10 +100,10 @@ def _build(settings: SizesSettings, timeout_seconds: float, clients: Clients) ->
     server = access(clients, SLOW, timeout_seconds)
     if server is None:
         return None
-    chosen = server.databases
+    chosen = server.chosen
 
     async def databases(reader: Reader) -> list[Item]:
-        return list(frames(await reader.rows(_DATABASES, (chosen,)), [DATABASE_SIZE], 1))
+        return list(frames(await reader.rows(_DATABASES, chosen), [DATABASE_SIZE], 1))
 
     return PartsCollector(
         server.session,

@@ -1,16 +1,16 @@
 """Statements as pg_stat_statements counts them: the most expensive ones, and those of each business operation.
 
 In the steady state the texts are not read: `pg_stat_statements(false)` needs no file, and the memory granted for this
-one transaction keeps its rows out of temporary files. Texts are read when operations are configured, to find out
-which statements belong to them: at first often, then more and more seldom, as nothing new turns up.
+one transaction keeps its rows out of temporary files. Texts are read when asked for, and now and then when operations
+are configured, to find out which statements belong to them.
 
 Statements beyond the most expensive ones are counted and left out: a sum over a rest whose members come and go would
-jump, and rates over it would be wrong. The sums of operations are kept here, statement by statement, for that reason.
+jump, and rates over it would be wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import TYPE_CHECKING, LiteralString, NamedTuple
 
 from pydantic import Field
@@ -21,6 +21,7 @@ from ..errors import MissingError, PermissionDeniedError
 from ..model import Item, Note, Sample, counter, gauge
 from ._base import CollectorType
 from ._postgres import SLOW, Access, access
+from ._postgres_operations import OPERATIONS, Operations
 from ._postgres_views import CHOSEN, frames
 
 if TYPE_CHECKING:
@@ -38,12 +39,8 @@ QUERY = gauge("pg_stat_statements_query_id", "The text of a statement; always 1.
 TRACKED = gauge("pg_stat_statements_tracked", "Statements that pg_stat_statements knows.")
 DEALLOCATED = counter("pg_stat_statements_deallocated_total", "Times statements were thrown out for want of room.")
 SLOW_STATEMENTS = gauge("database_slow_statements", "Statements whose mean is above slow_after.", own=True)
-CALLS = counter("database_statement_calls_total", "Executions of the operation's statements.", "operation", own=True)
-SECONDS = counter("database_statement_seconds_total", "Time in the operation's statements.", "operation", own=True)
-ROWS = counter("database_statement_rows_total", "Rows of the operation's statements.", "operation", own=True)
-METRICS = (*STATEMENTS, QUERY, TRACKED, DEALLOCATED, SLOW_STATEMENTS, CALLS, SECONDS, ROWS)
+METRICS = (*STATEMENTS, QUERY, TRACKED, DEALLOCATED, SLOW_STATEMENTS, *OPERATIONS)
 
-_MAX_ROUNDS_APART = 16
 _EXTENSION = """
 select
     n.nspname,
@@ -101,17 +98,6 @@ _INFO = """
 select dealloc
 from pg_stat_statements_info
 """
-_TEXTS = r"""
-select
-    s.queryid,
-    p.operation
-from pg_stat_statements(true) as s
-join unnest(%s::text[], %s::text[]) with ordinality as p (operation, pattern, place)
-    on regexp_replace(left(ltrim(s.query), 2000), '\s+', ' ', 'g') ilike p.pattern
-where s.queryid is not null
-order by p.place desc
-limit 5000
-"""
 _QUERIES = r"""
 select distinct on (queryid)
     queryid::text,
@@ -156,7 +142,7 @@ class StatementsCollector:
     def __init__(self, server: Access, settings: StatementsSettings) -> None:
         self._server = server
         self._settings = settings
-        self._operations = _Operations(settings.operations)
+        self._operations = Operations(settings.operations)
 
     async def collect(self) -> AsyncGenerator[Item, None]:
         try:
@@ -186,7 +172,7 @@ class StatementsCollector:
         columns = await reader.columns(f"{schema}.pg_stat_statements")
         settings = self._settings
         parameters = (
-            self._server.databases, settings.slow_after, settings.max_statements, self._operations.query_ids,
+            *self._server.chosen, settings.slow_after, settings.max_statements, self._operations.query_ids,
         )  # fmt: skip
         return await reader.rows(_top(columns), parameters)
 
@@ -198,7 +184,7 @@ class StatementsCollector:
         yield SLOW_STATEMENTS.sample(slow)
         if over := tracked - len(top):
             yield Note("max_statements", f"{over} statements over max_statements", dropped=over)
-        yield from self._operations.add(statements)
+        yield from self._operations.add({s[:3]: (s.calls, s.seconds, s.rows) for s in statements})
 
     async def _texts(self, rows: Sequence[Row]) -> list[Sample]:
         """Only when asked for; what speaks of a password is never shown."""
@@ -207,52 +193,6 @@ class StatementsCollector:
             await _enter(reader, _WORK_MEM_FOR_TEXTS)
             found = await reader.rows(_QUERIES, (self._settings.query_text, wanted))
         return [QUERY.sample(1, query_id, text) for query_id, text in found]
-
-
-class _Operations:
-    """Which statements belong to which operation, and what they have come to."""
-
-    def __init__(self, patterns: Mapping[str, str]) -> None:
-        self._patterns = patterns
-        self._operation_of: dict[int, str] = {}
-        self._last: dict[tuple[str, str, str], tuple[int, float, int]] = {}
-        self._totals: dict[str, list[float]] = {operation: [0, 0.0, 0] for operation in patterns}
-        self._rounds_apart = 1
-        self._rounds_left = 0
-
-    @property
-    def query_ids(self) -> list[int]:
-        return list(self._operation_of)
-
-    def is_search_due(self) -> bool:
-        """Called once a round."""
-        self._rounds_left -= 1
-        return bool(self._patterns) and self._rounds_left < 0
-
-    async def search(self, reader: Reader) -> None:
-        """Read the texts; the first pattern that fits wins."""
-        found: dict[int, str] = dict(await reader.rows(_TEXTS, (list(self._patterns), list(self._patterns.values()))))
-        if found.keys() <= self._operation_of.keys():
-            self._rounds_apart = min(2 * self._rounds_apart, _MAX_ROUNDS_APART)
-        else:
-            self._rounds_apart = 1
-        self._operation_of = found
-        self._rounds_left = self._rounds_apart
-
-    def add(self, statements: Sequence[_Statement]) -> Iterator[Sample]:
-        """The operations' counters, raised by what their statements did since the last round."""
-        now = {s[:3]: (s.calls, s.seconds, s.rows) for s in statements if int(s.query_id) in self._operation_of}
-        for key, values in now.items():
-            before = self._last.get(key, (0, 0.0, 0))
-            if values[0] < before[0]:  # thrown out and back again, or reset
-                before = (0, 0.0, 0)
-            total = self._totals[self._operation_of[int(key[2])]]
-            for index, value in enumerate(values):
-                total[index] += value - before[index]
-        self._last = now
-        for operation, total in self._totals.items():
-            for spec, value in zip((CALLS, SECONDS, ROWS), total, strict=True):
-                yield spec.sample(value, operation)
 
 
 async def _enter(reader: Reader, work_mem: str) -> str:

@@ -149,7 +149,7 @@ def _build(_: VacuumSettings, timeout_seconds: float, clients: Clients) -> Parts
     return PartsCollector(
         server.session,
         Part("horizon", _horizon),
-        Part("wraparound", partial(WRAPAROUND.read, parameters=(server.databases,))),
+        Part("wraparound", partial(WRAPAROUND.read, parameters=server.chosen)),
         Part("progress", PROGRESS.read),
         Part("phases", _phases),
     )
