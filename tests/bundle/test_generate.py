@@ -94,3 +94,46 @@ def test_tests_follow_a_changed_threshold(small: Path, promtool: Path, tmp_path:
     for file in sorted((tmp_path / "prometheus/tests").glob("*.yml")):
         verdict = run_promtool(promtool, "test", "rules", file)
         assert verdict.is_good, verdict.text
+
+
+def test_what_only_promtool_refuses_is_refused(small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The loader's parser does not read the templates of labels; promtool does."""
+    edit(
+        small,
+        "small/alerts.yaml",
+        "    kind: business\n",
+        "    kind: business\n    labels: {team: '{{ $labels.service | nobody }}'}\n",
+    )
+
+    status = run(tmp_path / "out", packs=small)
+
+    assert status == 2
+    assert "promtool" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_promtool_the_command_says_so(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setenv("JACKPOT_EXPORTER_CACHE", str(tmp_path / "cache"))
+
+    status = run(tmp_path / "out", packs=small)
+
+    assert status == 0
+    assert "rules not checked by promtool: promtool is not installed" in capsys.readouterr().err
+
+
+def test_an_old_promtool_is_named(
+    small: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = tmp_path / "bin" / "promtool"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho 'promtool, version 2.24.1'\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{old.parent}:/usr/bin:/bin")
+
+    status = run(tmp_path / "out", packs=small)
+
+    assert status == 0
+    assert "is 2.24.1; the rules need 2.42 or later" in capsys.readouterr().err

@@ -28,6 +28,14 @@ def test_every_section_tells_four_things(packs: PackSet) -> None:
     assert lacking == []
 
 
+def test_fences_stand_alone_and_are_closed(artifacts: list[Artifact]) -> None:
+    text = text_of(artifacts, "prometheus/RUNBOOK.md")
+    fences = [line for line in text.splitlines() if "```" in line]
+
+    assert [line for line in fences if not re.fullmatch(r"```(sh|promql)?", line)] == []
+    assert [line != "```" for line in fences] == [True, False] * (len(fences) // 2)
+
+
 def test_alerts_named_in_the_text_exist(artifacts: list[Artifact], packs: PackSet) -> None:
     named = set(re.findall(r"`([A-Z][a-z]+(?:[A-Z][A-Za-z0-9]+)+)`", text_of(artifacts, "prometheus/RUNBOOK.md")))
 

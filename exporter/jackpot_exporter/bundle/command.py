@@ -1,6 +1,7 @@
 """The command `generate`: packs in, files out, problems and drift to standard error.
 
-Exit status: 0 done, 1 the files differ (with --check) or promtool refuses the rules, 2 packs or values are wrong.
+Exit status: 0 done, 1 the files differ (with --check), 2 packs or values are wrong. Without promtool the rules are
+only read by the loader's own parser, and a line says so.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import InvalidInputError
+from ..errors import InvalidInputError, ToolError
 from .bundle import compile_bundle, generate
 from .judge import check_rules
 from .loader import PACKS, load_packs
@@ -48,27 +49,28 @@ def run(
         loaded = load_packs(packs, values)
         if alertmanager_version:
             loaded = replace(loaded, routing=for_version(loaded.routing, alertmanager_version))
+        artifacts = compile_bundle(loaded)
+        doubt = _judge(artifacts)
     except InvalidInputError as error:
         click.echo(error, err=True)
         return 2
-    artifacts = compile_bundle(loaded)
-    refusal = _judge(artifacts)
-    if refusal:
-        click.echo(refusal, err=True)
-        return 1
     drift = generate(artifacts, out, check=check)
-    for line in (*loaded.remarks, *_report(drift, check=check)):
+    for line in (*loaded.remarks, *doubt, *_report(drift, check=check)):
         click.echo(line, err=True)
     if not check:
         click.echo(_summary(loaded, artifacts, drift))
     return 1 if check and drift else 0
 
 
-def _judge(artifacts: list[Artifact]) -> str:
-    """What promtool has against the rules; nothing when it is content or not installed."""
+def _judge(artifacts: list[Artifact]) -> list[str]:
+    """Why promtool could not be asked, if it could not; InvalidInputError when it is not content."""
     with tempfile.TemporaryDirectory(prefix="jackpot-rules-") as folder:
         generate(artifacts, Path(folder), check=False)
-        return check_rules(Path(folder) / "prometheus" / "rules")
+        try:
+            check_rules(Path(folder) / "prometheus" / "rules")
+        except ToolError as error:
+            return [f"rules not checked by promtool: {error}"]
+    return []
 
 
 def _report(drift: Drift, *, check: bool) -> list[str]:

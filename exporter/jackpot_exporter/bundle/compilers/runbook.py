@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..durations import Duration
-from ..model import Alert, AlertRule, Artifact, Pack, PackSet
+from ..model import Alert, AlertRule, Artifact, Objective, Pack, PackSet
 from ..substitution import as_text
 from ..yamltext import MARK
 
@@ -38,21 +38,32 @@ def _contents(packs: PackSet) -> Iterator[str]:
 
 
 def _chapter(pack: Pack) -> str:
-    sections = [_section(alert) for alert in pack.alerts]
+    objectives = {objective.name: objective for objective in pack.objectives}
+    sections = [_section(alert, objectives.get(alert.objective)) for alert in pack.alerts]
     return "\n".join([f"## {pack.title}\n", f"{pack.description}\n", *sections])
 
 
-def _section(alert: Alert) -> str:
+def _section(alert: Alert, objective: Objective | None) -> str:
     facts = [_facts(rule) for rule in alert.rules]
     values = ", ".join(f"`{name}` {as_text(value)}" for name, value in alert.values.items())
     parts = [
         f"### {alert.name}\n",
         f"{alert.rules[0].annotations['summary']}\n",
         *facts,
+        _promise(objective) if objective else "",
         f"Values to override in a site's own values: {values}.\n" if values else "",
         f"{alert.runbook}\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _promise(objective: Objective) -> str:
+    """What is counted; `$window` stands for each of the windows."""
+    bad, total = (text.replace("${window}", "$window") for text in (objective.bad, objective.total))
+    return (
+        f"Promised are {objective.target:g} % of good events. Counted are the bad ones and all:\n\n"
+        f"```promql\n{bad}\n```\n\n```promql\n{total}\n```\n"
+    )
 
 
 def _facts(rule: AlertRule) -> str:
