@@ -25,6 +25,7 @@ _config_option = click.option(
 
 
 _LATER = {
+    "alerts": (".alerts.command", ""),
     "demo": (".demo.command", "needs the extra: pip install 'jackpot-exporter[demo]'"),
     "tools": (".tools.command", ""),
 }

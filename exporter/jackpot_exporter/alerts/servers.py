@@ -1,0 +1,98 @@
+"""Alertmanager and Prometheus, asked over their HTTP interfaces.
+
+SourceError says which of the two did not answer, and how, or has the words of one that said no.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from ..clients.http import HttpClient, Request
+from ..clients.http_options import HttpOptions
+from ..errors import BadDataError, SourceError
+from .incidents import Alert, Silence, read_alert, read_silence
+
+_WITHIN_SECONDS = 10.0
+_BODY_MAX_BYTES = 64 * 1024 * 1024
+
+
+class _Server:
+    name = ""
+
+    def __init__(self, client: HttpClient, url: str, options: HttpOptions) -> None:
+        self.url = url.rstrip("/")
+        self._client = client
+        self._options = options.model_copy(update={"headers": {**options.headers, "Content-Type": "application/json"}})
+
+    async def _ask(self, path: str, method: str = "GET", body: object = None) -> bytes:
+        content = None if body is None else json.dumps(body).encode()
+        request = Request(self.url + path, method, content, body_max_bytes=_BODY_MAX_BYTES)
+        try:
+            answer = await self._client.fetch(request, self._options, _WITHIN_SECONDS)
+        except SourceError as error:
+            raise type(error)(f"{self.name} at {self.url}: {error}") from None
+        if not 200 <= answer.status < 300:
+            said = answer.body[:500].decode(errors="replace").strip()
+            raise BadDataError(f"{self.name} at {self.url} refuses {path}: {answer.status} {said}")
+        return answer.body
+
+    async def _ask_json(self, path: str, **parameters: str) -> Any:
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        try:
+            return json.loads(await self._ask(path + query))
+        except ValueError:
+            raise BadDataError(f"{self.name} at {self.url} answers {path} with something that is no JSON") from None
+
+
+class Alertmanager(_Server):
+    name = "Alertmanager"
+
+    async def alerts(self) -> list[Alert]:
+        return [read_alert(entry) for entry in await self._ask_json("/api/v2/alerts")]
+
+    async def silences(self) -> list[Silence]:
+        """The active ones."""
+        found = [read_silence(entry) for entry in await self._ask_json("/api/v2/silences")]
+        return [silence for silence in found if silence.is_active]
+
+    async def silence(
+        self, matchers: Mapping[str, str], until: datetime, now: datetime, author: str, comment: str, replaces: str = ""
+    ) -> str:
+        """The id of a silence on these labels; with `replaces` that one is changed."""
+        body = {
+            "id": replaces,
+            "matchers": [
+                {"name": name, "value": value, "isRegex": False, "isEqual": True} for name, value in matchers.items()
+            ],
+            "startsAt": now.isoformat(),
+            "endsAt": until.isoformat(),
+            "createdBy": author,
+            "comment": comment,
+        }
+        answer: dict[str, str] = json.loads(await self._ask("/api/v2/silences", "POST", body))
+        return answer["silenceID"]
+
+    async def expire(self, silence: Silence) -> None:
+        await self._ask(f"/api/v2/silence/{silence.id}", "DELETE")
+
+    async def post(self, alerts: Iterable[Mapping[str, Any]]) -> None:
+        """Hand over alerts as Prometheus does."""
+        await self._ask("/api/v2/alerts", "POST", list(alerts))
+
+    async def metrics(self) -> str:
+        """Its own metrics as text."""
+        return (await self._ask("/metrics")).decode()
+
+
+class Prometheus(_Server):
+    name = "Prometheus"
+
+    async def query(self, promql: str) -> list[dict[str, Any]]:
+        """The series of an instant query."""
+        answer = await self._ask_json("/api/v1/query", query=promql)
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
