@@ -71,6 +71,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def scratch(postgres: PostgresServer) -> Iterator[Database]:
+    """One database for all shapes; each test makes its schema anew."""
+    name = "test_shapes"
+    yield Database(postgres, name, postgres.create_database(name))
+    postgres.drop_database(name)
+
+
 def test_catalogue_is_that_of_real_servers(server: PostgresServer) -> None:
     [(number,)] = server.execute("select current_setting('server_version_num')::int / 10000")
     columns = "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
@@ -82,7 +90,7 @@ def test_catalogue_is_that_of_real_servers(server: PostgresServer) -> None:
 
 @pytest.mark.parametrize("version", CATALOGUE)
 @pytest.mark.parametrize("name", VIEWS)
-def test_statement_runs_on_the_shape_of_every_version(database: Database, version: int, name: str) -> None:
+def test_statement_runs_on_the_shape_of_every_version(scratch: Database, version: int, name: str) -> None:
     view = VIEWS[name]
     relation = view.relation.removeprefix("pg_catalog.")
     shapes = CATALOGUE[version]
@@ -91,16 +99,16 @@ def test_statement_runs_on_the_shape_of_every_version(database: Database, versio
         assert not shapes[relation]
         return
     statement = view.statement(measures).replace("%s", "null")
-    database.execute("create schema shape")
+    script = ["drop schema if exists shape cascade", "create schema shape"]
     for other, columns in shapes.items():
         name_of_view = rf"\bpg_catalog\.{other}\b"
         if columns and re.search(name_of_view, statement):
             # A view, as a table may not have a column called xmin.
             values = ", ".join(f"null::{kind} as {column}" for column, kind in columns.items())
-            database.execute(f"create view shape.{other} as select {values}")
+            script.append(f"create view shape.{other} as select {values}")
             statement = re.sub(name_of_view, f"shape.{other}", statement)
 
-    database.execute(statement)
+    scratch.execute("; ".join([*script, statement]))
 
     assert "shape." in statement
 
