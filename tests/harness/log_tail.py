@@ -83,14 +83,17 @@ def entry(operation: str, action: str, *, number: int = 0, **fields: Any) -> dic
 class LogTail:
     """The collector; `restart` is what a new process would be."""
 
-    def __init__(self, path: Path | str, folder: Path | None, **settings: Any) -> None:
+    def __init__(
+        self, path: Path | str, folder: Path | str | None, *, timeout_seconds: float = 10.0, **settings: Any
+    ) -> None:
         self._settings = {"path": str(path), "name": "test", "start": "beginning", **settings}
         self._folder = folder
+        self._timeout_seconds = timeout_seconds
         self.restart()
 
     def restart(self) -> None:
         target: Any = compose([TYPE.section]).model_validate({"state_dir": self._folder, "logs": [self._settings]})
-        collector = TYPE.build(target.logs, 10.0, Clients(target))
+        collector = TYPE.build(target.logs, self._timeout_seconds, Clients(target))
         assert collector is not None
         self._job = Job(TYPE.name, collector, 15.0, 10.0)
 

@@ -44,7 +44,7 @@ class Checkpoint:
         self._content = b""
 
     def lock(self) -> bool:
-        """Take the lock if nobody has it. OSError when the folder cannot be written."""
+        """Take the lock if nobody else has it. OSError when the folder cannot be written."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

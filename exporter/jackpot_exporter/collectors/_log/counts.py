@@ -55,6 +55,7 @@ class Counts:
         """Count complete lines. Empty ones are none."""
         read, key_of, duration_of, routes = self._reader.read, self._reader.key, self._reader.duration, self._routes
         factor = self._factor
+        longest = _LONGEST_SECONDS / factor
         entry = None
         for line in lines:
             try:
@@ -67,7 +68,7 @@ class Counts:
             route = routes.get(key) or self._add_route(key, entry)
             route.entries += 1
             if route.durations is not None and (duration := duration_of(entry)) is not None:
-                if type(duration) in (int, float) and 0 <= duration * factor <= _LONGEST_SECONDS:  # type: ignore[operator]
+                if type(duration) in (int, float) and 0 <= duration <= longest:  # type: ignore[operator]
                     route.latest[route.durations.observe(duration * factor)] = entry  # type: ignore[index, operator]
                 else:
                     self.totals.bad_lines["duration"] += 1

@@ -95,7 +95,7 @@ class Follower:
         try:
             yield await self._lock(self._checkpoint)
         finally:
-            self._checkpoint.unlock()
+            self._thread.afterwards(self._checkpoint.unlock)  # a cancelled round may still be saving
 
     async def _lock(self, checkpoint: Checkpoint) -> bool:
         """Whether this round may read; where the folder cannot be written, it may, and cannot save."""

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from ...errors import SourceTimeoutError
 
 T = TypeVar("T")
-_Task = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+_Caller = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
+_Task = tuple[Callable[[], Any], _Caller | None]
 
 
 class FileThread:
@@ -27,15 +28,24 @@ class FileThread:
         self._tasks: SimpleQueue[_Task | None] | None = None
         self._last: _Call | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Every call has come back."""
+        return self._last is None or self._last.has_ended
+
     async def run(self, call: Callable[[], T]) -> T:
         """What the call returns or raises. SourceTimeoutError while an earlier one, given up by then, still hangs."""
-        if self._last is not None and not self._last.has_ended:
+        if not self.is_idle:
             raise SourceTimeoutError("the file system has not answered since an earlier collection")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._last = _Call(call)
-        self._queue().put((self._last, loop, future))
+        self._queue().put((self._last, (loop, future)))
         return await future
+
+    def afterwards(self, call: Callable[[], None]) -> None:
+        """Make this call, which must not raise, when all others have come back; nobody waits for it."""
+        self._queue().put((call, None))
 
     def _queue(self) -> SimpleQueue[_Task | None]:
         if self._tasks is None:
@@ -46,30 +56,38 @@ class FileThread:
 
 
 class _Call:
-    """A call that knows whether it has come back."""
+    """A call that knows whether it has come back. It is let go of then: it may hold what holds the thread."""
 
     def __init__(self, call: Callable[[], Any]) -> None:
-        self._call = call
-        self.has_ended = False
+        self._call: Callable[[], Any] | None = call
+
+    @property
+    def has_ended(self) -> bool:
+        return self._call is None
 
     def __call__(self) -> Any:
         try:
-            return self._call()
+            return self._call() if self._call is not None else None
         finally:
-            self.has_ended = True
+            self._call = None
 
 
 def _work(tasks: SimpleQueue[_Task | None]) -> None:
     while (task := tasks.get()) is not None:
-        call, loop, future = task
-        result, failure = None, None
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
-            failure = error
+        _do(*task)
+        del task
+
+
+def _do(call: Callable[[], Any], caller: _Caller | None) -> None:
+    result, failure = None, None
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
+        failure = error
+    if caller is not None:
+        loop, future = caller
         with suppress(RuntimeError):  # the loop has closed meanwhile
             loop.call_soon_threadsafe(_deliver, future, result, failure)
-        del task, call, future, result, failure  # or the object that ends this thread would be kept by it
 
 
 def _deliver(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
