@@ -12,7 +12,7 @@ from yarl import URL
 from ..errors import AuthError
 from ._http_errors import reason
 from ._http_guard import AddressInfo, Resolver, guarded_socket, open_socket
-from ._http_trace import tls_context
+from ._http_trace import current_trace, tls_context
 from .http_options import HttpOptions
 
 
@@ -47,6 +47,13 @@ class Connector(aiohttp.TCPConnector):
             made = await self._loop.create_connection(asyncio.Protocol, sock=opened, ssl=tls, server_hostname=name)
             return made[0]
         raise failure
+
+    async def resolve(self, host: str) -> int:
+        """How many addresses this name has. OSError when it has none."""
+        found = await self._names.resolve(host)
+        if trace := current_trace.get():
+            trace.family = found[0]["family"]
+        return len(found)
 
     async def _connected(self, info: AddressInfo) -> socket.socket:
         opened = self._open(info)

@@ -11,6 +11,10 @@ import aiohttp
 from ..errors import BadDataError, RefusedError, SourceError
 
 
+class CertificateRefusedError(RefusedError):
+    """The server is there, and its certificate is not one to trust."""
+
+
 def translate(error: Exception) -> SourceError:
     """The SourceError for what aiohttp or the system raised."""
     if isinstance(error, SourceError):
@@ -41,7 +45,7 @@ _WORDINGS: tuple[tuple[tuple[type[Exception], ...], Callable[[Exception], Source
     ((aiohttp.ClientConnectorDNSError, socket.gaierror), lambda _: RefusedError("the host name does not resolve")),
     (
         (aiohttp.ClientConnectorCertificateError, ssl.SSLCertVerificationError),
-        lambda error: RefusedError(f"its certificate is not accepted: {reason(error)}"),
+        lambda error: CertificateRefusedError(f"its certificate is not accepted: {reason(error)}"),
     ),
     (
         (aiohttp.ServerDisconnectedError,),

@@ -31,6 +31,8 @@ class Trace:
     phases: dict[Phase, float] = field(default_factory=dict)
     family: AddressFamily | None = None
     certificates: Certificates | None = None
+    status: int = 0
+    """The last HTTP status, 0 when none came."""
     _tls: ssl.SSLObject | None = None
     _mark: float = 0.0
 

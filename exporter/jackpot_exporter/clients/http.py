@@ -22,11 +22,11 @@ from ..errors import AuthError, BadDataError, MissingError, PermissionDeniedErro
 from ..redaction import redact
 from ._http_body import decoded, read_body
 from ._http_connector import Connector
-from ._http_errors import translate
+from ._http_errors import CertificateRefusedError, translate
 from ._http_trace import Certificates, Phase, Trace, current_trace, trace_config
 from .http_options import HttpOptions
 
-__all__ = ["Answer", "Certificates", "HttpClient", "Phase", "Request", "Trace"]
+__all__ = ["Answer", "CertificateRefusedError", "Certificates", "HttpClient", "Phase", "Request", "Trace"]
 
 BODY_MAX_BYTES = 1024 * 1024
 _REDIRECTS_MAX = 5
@@ -94,13 +94,27 @@ class HttpClient:
                 max_msg_size=64 * 1024,
                 timeout=aiohttp.ClientWSTimeout(ws_close=0.5),
             )
-            async with open_websocket as connection:
-                yield connection
+            try:
+                async with open_websocket as connection:
+                    if trace is not None:
+                        trace.status = 101
+                    yield connection
+            except aiohttp.WSServerHandshakeError as error:
+                if trace is not None:
+                    trace.status = error.status
+                raise
 
     async def connect(self, url: str, options: HttpOptions, within_seconds: float, trace: Trace | None = None) -> None:
         """Open a TCP connection (tcp://), with TLS (tls://), and close it. SourceError says why it cannot be opened."""
         async with _guarded(within_seconds, trace):
             await self._connect(URL(url), options)
+
+    async def resolve(self, host: str, options: HttpOptions, within_seconds: float, trace: Trace | None = None) -> int:
+        """How many addresses a name has. SourceError when it has none."""
+        async with _guarded(within_seconds, trace):
+            if trace is not None:
+                trace.begin()
+            return await self._connector(options).resolve(host)
 
     async def close(self) -> None:
         """Close everything; never raises."""
@@ -123,6 +137,8 @@ class HttpClient:
                 allow_redirects=False,
                 server_hostname=options.server_name if url.scheme == "https" else None,
             ) as answer:
+                if trace := current_trace.get():
+                    trace.status = answer.status
                 aim = answer.headers.get("Location") if answer.status in _REDIRECTS else None
                 if aim is None or not request.follow_redirects:
                     return await _read(answer, request, redirects, started)
@@ -132,12 +148,14 @@ class HttpClient:
     async def _connect(self, url: URL, options: HttpOptions) -> None:
         trace = current_trace.get() or Trace()
         trace.begin()
-        session = self._session(options)
-        connector = session.connector
-        assert isinstance(connector, Connector)  # noqa: S101 - made below
-        connection = await connector.dial(url, options.server_name)
+        connection = await self._connector(options).dial(url, options.server_name)
         trace.connected()
         connection.abort()
+
+    def _connector(self, options: HttpOptions) -> Connector:
+        connector = self._session(options).connector
+        assert isinstance(connector, Connector)  # noqa: S101 - made below
+        return connector
 
     def _session(self, options: HttpOptions) -> aiohttp.ClientSession:
         """One for all who trust and show the same certificates: a TLS context costs 20 ms and half a megabyte."""
