@@ -52,15 +52,14 @@ class _Peer:
 
 
 def measure(scene: Scene, effort: Effort) -> Report:
-    sizes = (1_000, 10_000) if effort.is_quick else (1_000, 10_000, 100_000)
+    sizes = (10_000,) if effort.is_quick else (1_000, 10_000, 100_000)
     ours = {pools: _ours(scene, effort, pools) for pools in sizes}
     beside = {pools: _peers(scene, effort, pools) for pools in sizes}
     tables = [_our_table(ours), _peer_table(ours, beside)]
     verdicts = [verdict for pools, figures in ours.items() for verdict in _verdicts(pools, figures)]
-    first, last = sizes[0], sizes[-1]
-    exponent = growth((first, ours[first].round_cpu), (last, ours[last].round_cpu))
-    linear = Verdict.at_most("round against pools: no worse than n^1.05", exponent, 1.05, f"n^{exponent:.2f}")
-    return Report(tables, [*verdicts, linear])
+    if len(sizes) > 1:
+        verdicts.append(_growth(ours))
+    return Report(tables, verdicts)
 
 
 def _ours(scene: Scene, effort: Effort, pools: int) -> _Ours:
@@ -189,3 +188,9 @@ def _verdicts(pools: int, ours: _Ours) -> list[Verdict]:
 
 def _at_most(what: str, value: float, limit: float, show: Callable[[float], str]) -> Verdict:
     return Verdict(f"{what} at most {show(limit)}", show(value), value <= limit)
+
+
+def _growth(ours: Mapping[int, _Ours]) -> Verdict:
+    small, large = min(ours), max(ours)
+    exponent = growth((small, ours[small].round_cpu), (large, ours[large].round_cpu))
+    return Verdict.at_most("round against pools: no worse than n^1.05", exponent, 1.05, f"n^{exponent:.3f}")

@@ -42,7 +42,7 @@ def measure(_scene: Scene, effort: Effort) -> Report:
         rows.append([f"{pools:,}", *shown, f"{len(text) / 1e6:.1f} MB"])
     columns = ["pools", "lines", "document", "compress", "prometheus_client", "gzip 6", "text"]
     exponent = growth((sizes[0], rendering[sizes[0]]), (sizes[-1], rendering[sizes[-1]]))
-    verdict = Verdict.at_most("rendering against pools: no worse than n^1.05", exponent, 1.05, f"n^{exponent:.2f}")
+    verdict = Verdict.at_most("rendering against pools: no worse than n^1.05", exponent, 1.05, f"n^{exponent:.3f}")
     return Report([Table(f"Rendering {_FAMILIES} families of pools, CPU", columns, rows)], [verdict])
 
 
