@@ -98,10 +98,20 @@ async def test_a_family_of_two_collectors_has_one_head_and_no_double(store: Stor
     lines = page(store)
 
     assert lines.count("# TYPE jackpot_dependency_up gauge") == 1
-    assert [line for line in lines if line.startswith("jackpot_dependency_up")] == [
-        'jackpot_dependency_up{dependency="database"} 0',
+    assert sorted(line for line in lines if line.startswith("jackpot_dependency_up")) == [
         'jackpot_dependency_up{dependency="cache"} 1',
+        'jackpot_dependency_up{dependency="database"} 1',
     ]
+
+
+async def test_a_collector_that_works_is_believed_before_one_that_failed(store: Store) -> None:
+    await store.put(batch(SHARED.sample(1, "database")))
+    await store.put(batch(SHARED.sample(0, "database"), collector="other"))
+    assert 'jackpot_dependency_up{dependency="database"} 1' in page(store)
+
+    await store.put(batch(outcome=Outcome.REFUSED))
+
+    assert 'jackpot_dependency_up{dependency="database"} 0' in page(store)
 
 
 @pytest.mark.parametrize("fmt", list(Format), ids=lambda f: f.name)

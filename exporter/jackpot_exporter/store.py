@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from . import compression
 from .exposition import END, Family, Format, document, join_disjoint, merge, render_now, series_of
@@ -23,6 +25,8 @@ from .telemetry import Telemetry
 
 _THREAD_ABOVE = 256 * 1024  # bytes; compressing less is quicker than handing it to a thread
 _DEMAND_SECONDS = 600.0
+_REMEMBERED = ("operations_total", "operation_duration_seconds")
+_REMEMBERED_SECONDS = 300.0  # so that the JSON documents tell of the last minutes, not of all times
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +76,25 @@ class _Shown:
         fresh = self.fresh if now < self.fresh_until else {}
         return {**kept, **fresh}
 
+    def is_kept(self, family: str) -> bool:
+        """Whether what is visible of the family is from before a failure."""
+        return family not in self.fresh
+
     def next_change(self, now: float) -> float:
         return min((t for t in (self.fresh_until, self.kept_until) if t > now), default=float("inf"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Assembly:
     """The parts in force until the next batch or the next withdrawal, by collector ("" for what is shared)."""
 
     parts: Mapping[str, _Part]
     valid_until: float
     joined: dict[Format, compression.Piece] = field(default_factory=dict)
+
+    @cached_property
+    def families(self) -> dict[str, Family]:
+        return {family.name: family for part in self.parts.values() for family in part.families}
 
     def text(self, fmt: Format, only: Collection[str]) -> list[bytes]:
         return [part.text(fmt) for part in self._chosen(only)]
@@ -118,6 +130,7 @@ class Store:
         self._ready: dict[str, _Part] = {}
         self._assembly: _Assembly | None = None
         self._demand: dict[tuple[Format, bool], float] = {}
+        self._past: dict[str, deque[tuple[float, Family]]] = {f"{namespace}_{name}": deque() for name in _REMEMBERED}
         telemetry.expect(stale_after)
         self._own = {collector: self._render_own(collector) for collector in stale_after}
 
@@ -139,6 +152,7 @@ class Store:
             self._shown[batch.collector] = _Shown(batch.families, until)
         else:
             self._shown[batch.collector] = _after_failure(before, batch, until)
+        self._remember(batch, now)
         self._count(batch)
         self._own[batch.collector] = self._render_own(batch.collector)
         self._assembly = None
@@ -154,6 +168,22 @@ class Store:
         if gzipped:
             return compression.gzip(assembly.piece(fmt, only), last)
         return b"".join([*assembly.text(fmt, only), last])
+
+    def family(self, name: str) -> Family | None:
+        """A family as a scrape shows it now."""
+        return self._assembled(self._clock()).families.get(name)
+
+    def past(self, name: str) -> Sequence[tuple[float, Family]]:
+        """A remembered family over the last minutes, oldest first, each with its age in seconds."""
+        now = self._clock()
+        return [(now - at, family) for at, family in self._past.get(name, ())]
+
+    def _remember(self, batch: Batch, now: float) -> None:
+        for name, past in self._past.items():
+            if batch.outcome.is_success and name in batch.families:
+                past.append((now, batch.families[name]))
+            while past and now - past[0][0] > _REMEMBERED_SECONDS:
+                past.popleft()
 
     def _count(self, batch: Batch) -> None:
         record = self.telemetry.of(batch.collector)
@@ -176,7 +206,8 @@ class Store:
 
     def _assemble(self, now: float) -> _Assembly:
         """One part for each collector; families that several collectors have are merged into one part."""
-        visible = {name: shown.visible(now) for name, shown in self._shown.items()}
+        # In the order of the settings, not of arrival: which of two equal series is shown must not depend on timing.
+        visible = {name: self._shown[name].visible(now) for name in self._stale_after if name in self._shown}
         holders: dict[str, list[str]] = {}
         for collector, families in visible.items():
             for family in families:
@@ -186,7 +217,11 @@ class Store:
             collector: self._part_for(collector, [f for name, f in families.items() if name not in shared])
             for collector, families in visible.items()
         }
-        common = [merge([visible[c][family] for c in holders[family]]) for family in sorted(shared)]
+        common = [
+            # A collector that failed says what was; one that works says what is.
+            merge([visible[c][family] for c in sorted(holders[family], key=lambda c: self._shown[c].is_kept(family))])
+            for family in sorted(shared)
+        ]
         parts[""] = _Part([*common, *join_disjoint(self._own.values())])
         valid_until = min((shown.next_change(now) for shown in self._shown.values()), default=float("inf"))
         return _Assembly(parts, valid_until)

@@ -24,6 +24,13 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
+def prefers_json(accept: str) -> bool:
+    """Whether JSON is asked for by name, with the highest quality there is."""
+    qualities = {media: quality for media, _, quality in _preferences(accept)}
+    wanted = qualities.get("application/json", 0.0)
+    return wanted > 0 and wanted == max(qualities.values())
+
+
 def _format_of(media: str, parameters: dict[str, str]) -> Format | None:
     if media == "application/openmetrics-text" and parameters.get("version", "") in _OPENMETRICS_VERSIONS:
         return Format.OPENMETRICS
