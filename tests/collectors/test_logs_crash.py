@@ -36,11 +36,7 @@ def _disturb(writer: LogWriter, chance: random.Random, turn: int) -> None:
         case 2:
             writer.path.rename(archive)
             writer.reopen()
-            times = archive.stat()
-            packed = Path(f"{archive}.gz")
-            packed.write_bytes(gzip.compress(archive.read_bytes()))
-            os.utime(packed, ns=(times.st_atime_ns, times.st_mtime_ns))
-            archive.unlink()
+            _compress(archive)
     writer.write(chance.randrange(400))
 
 
@@ -75,11 +71,13 @@ async def test_killed_at_any_moment_counts_every_line_once(tmp_path: Path, seed:
     writer.close()
 
 
-async def test_cancelled_at_any_moment_counts_every_line_once(tmp_path: Path) -> None:
-    chance = random.Random(3)
+@pytest.mark.parametrize("seed", range(6))
+async def test_cancelled_at_any_moment_counts_every_line_once(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
     (tmp_path / "log").mkdir()
     writer = LogWriter(tmp_path / "log" / "app.log")
     follower = LogTail(writer.path, tmp_path / "state", max_line_bytes=65536)
+    await follower.collect()  # what comes before the first checkpoint is nobody's
     for turn in range(60):
         _disturb(writer, chance, turn)
         collection = asyncio.create_task(follower.collect())
@@ -93,6 +91,41 @@ async def test_cancelled_at_any_moment_counts_every_line_once(tmp_path: Path) ->
 
     assert_exact(await _undisturbed(follower), writer)
     writer.close()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_any_history_of_a_log_is_counted_once(tmp_path: Path, seed: int) -> None:
+    """Rotations, looks and restarts in any order; archives are compressed whenever it pleases."""
+    chance = random.Random(seed)
+    (tmp_path / "log").mkdir()
+    writer = LogWriter(tmp_path / "log" / "app.log")
+    follower = LogTail(writer.path, tmp_path / "state", linger="1ms")
+    await follower.collect()
+    for turn in range(50):
+        _disturb(writer, chance, turn)
+        match chance.randrange(4):
+            case 0:
+                assert_exact(await follower.collect(), writer)
+            case 1:
+                follower.restart()
+            case 2:
+                _compress(
+                    chance.choice([path for path in writer.path.parent.iterdir() if path != writer.path] or [None])
+                )
+
+    follower.restart()
+    assert_exact(await follower.collect(), writer)
+    writer.close()
+
+
+def _compress(archive: Path | None) -> None:
+    if archive is None or archive.suffix == ".gz":
+        return
+    times = archive.stat()
+    packed = Path(f"{archive}.gz")
+    packed.write_bytes(gzip.compress(archive.read_bytes()))
+    os.utime(packed, ns=(times.st_atime_ns, times.st_mtime_ns))
+    archive.unlink()
 
 
 async def _undisturbed(follower: LogTail) -> Round:

@@ -123,7 +123,8 @@ def tail(found: Round, what: str, **labels: str) -> float:
 def assert_exact(found: Round, writer: LogWriter) -> None:
     """The totals are what was written; nothing was lost."""
     assert found.outcome.is_success, found.batch.message
-    assert tail(found, "lines_total") == writer.lines
+    seen = {what: tail(found, what) for what in ("lines_total", "losses_total", "lost_bytes_total")}
+    assert seen == {"lines_total": writer.lines, "losses_total": 0, "lost_bytes_total": 0}, (
+        f"{seen} of {writer.lines} lines"
+    )
     assert operations(found) == writer.operations
-    assert tail(found, "losses_total") == 0
-    assert tail(found, "lost_bytes_total") == 0

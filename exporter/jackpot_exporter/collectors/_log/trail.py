@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -99,33 +99,27 @@ class Trail:
         """Of the plain files; what a compressed one holds only reading tells."""
         return sum(max(0, reel.mark.size - reel.mark.position) for reel in self.reels)
 
-    def begin(self, start: Callable[[Tape], Mark]) -> None:
-        """Begin with the file that is at the path. FileNotFoundError and others of OSError, BadDataError."""
-        tape = open_tape(self.path)
-        self.reels = [Reel(start(tape), tape)]
-
     def look(self) -> None:
         """Find out what happened to the files. The errors of opening the path, after all else was done."""
         arrived, failure = self._open_path()
         for reel in self.reels:
+            if reel.tape is not None and not _is_as_marked(reel.mark, reel.tape):
+                self._counts.emptied += 1
+                reel.tape = None
             if reel.tape is None:
                 reel.tape = self._find(reel.mark, arrived)
         newest = self.reels[-1] if self.reels else None
         seen_ns = newest.mark.modified_ns if newest else 0
-        if newest is not None and _is_emptied(newest, arrived):
-            self._counts.emptied += 1
-            newest.tape = self._find(newest.mark, None)
-        elif newest is not None and newest.tape and arrived and newest.tape.identity != arrived.identity:
+        if newest and newest.tape and arrived and newest.mark.identity != arrived.identity:
             self._counts.renamed += 1
         self._see()
+        known = len(self.reels)
+        if newest is not None:
+            self._add_unread(newest, seen_ns, arrived)
+        is_replaced = len(self.reels) > known
         if arrived is not None and (newest is None or newest.tape is None or newest.tape.identity != arrived.identity):
-            after_ns = newest.tape.modified_ns() if newest and newest.tape else seen_ns
-            unread = self._unread(after_ns, arrived) if newest else []
-            self.reels += [*unread, Reel(Mark.start_of(arrived), arrived)]
-        elif newest is not None and newest.mark.position == 0:
-            # Nothing was read of it, so nothing would tell that it was emptied: its lines may be in a copy.
-            self.reels[-1:-1] = self._unread(seen_ns + 1)
-        self._drop_lost(arrived)
+            self.reels.append(Reel(Mark.start_of(arrived), arrived))
+        self._drop_lost(arrived, is_replaced=is_replaced)
         if failure is not None:
             raise failure
 
@@ -146,7 +140,17 @@ class Trail:
         except (OSError, BadDataError) as error:
             return None, error
 
-    def _unread(self, after_ns: int, arrived: Tape | None = None) -> list[Reel]:
+    def _add_unread(self, newest: Reel, seen_ns: int, arrived: Tape | None) -> None:
+        """Add the files that came and went since the newest known one was last seen, at `seen_ns`."""
+        if newest.mark.position == 0:
+            # Nothing was read of it, so nothing would tell that it was emptied: its lines may be in a copy.
+            self.reels[-1:-1] = self._unread(seen_ns + 1, arrived)
+        elif newest.tape is None:
+            self.reels += self._unread(seen_ns, arrived)
+        elif arrived is not None and newest.tape.identity != arrived.identity:
+            self.reels += self._unread(newest.tape.modified_ns(), arrived)
+
+    def _unread(self, after_ns: int, arrived: Tape | None) -> list[Reel]:
         """The rotated files written at or after this time that are not known, the oldest first."""
         found: list[Reel] = []
         for archive in find_archives(self.path, self._archives):
@@ -168,28 +172,27 @@ class Trail:
         """The file of a mark: at the path, renamed, copied, compressed; None when it is nowhere."""
         if arrived is not None and arrived.identity == mark.identity and mark.is_of(arrived):
             return arrived
+        if not mark.head.length:  # nothing to know it by, as an inode is soon used again: it counts as unread
+            return None
         archives = find_archives(self.path, self._archives)
         # The likeliest first: a look into a compressed file costs the most.
         archives.sort(
             key=lambda a: (a.identity != mark.identity, a.modified_ns < mark.modified_ns - _SECOND_NS, a.is_compressed)
         )
         for archive in archives:
-            if not mark.head.length and archive.identity != mark.identity:
-                break
             with suppress(OSError, BadDataError):
                 tape = open_tape(archive.path)
                 if mark.is_of(tape):
                     return tape
         return None
 
-    def _drop_lost(self, arrived: Tape | None) -> None:
-        for index, reel in reversed(list(enumerate(self.reels))):
-            is_last = index == len(self.reels) - 1
+    def _drop_lost(self, arrived: Tape | None, *, is_replaced: bool) -> None:
+        for reel in list(self.reels):
             # Without a successor it stays: what comes later is measured by it.
-            if reel.tape is not None or (is_last and arrived is None):
+            if reel.tape is not None or (reel is self.reels[-1] and arrived is None):
                 continue
-            if reel.mark.size == 0 and not is_last and self.reels[index + 1].tape is not arrived:
-                # It was never seen with a line in it, and the file after it, read from its beginning, is likely it.
+            if reel.mark.size == 0 and is_replaced:
+                # It was never seen with a line in it: it is among those found just now, read from the beginning.
                 self.reels.remove(reel)
             else:
                 self.lose(reel)
@@ -204,7 +207,6 @@ class Trail:
                 reel.quiet_since = time.monotonic()
 
 
-def _is_emptied(newest: Reel, arrived: Tape | None) -> bool:
-    if newest.tape is None or arrived is None or newest.tape.identity != arrived.identity:
-        return False
-    return not newest.mark.is_of(newest.tape)
+def _is_as_marked(mark: Mark, tape: Tape) -> bool:
+    """Whether an open file still is what was read; a compressed one never changes."""
+    return tape.is_complete or mark.is_of(tape)
