@@ -11,7 +11,7 @@ import pytest
 
 from harness.exporter import ExporterProcess
 from harness.waiting import eventually
-from jackpot_exporter.demo.programs import ServiceProcess, TrafficProcess
+from jackpot_exporter.demo.programs import ServiceProcess, TrafficProcess, fetch
 from jackpot_exporter.demo.servers import PostgresServer, RedisServer
 
 HEALTH = {
@@ -171,7 +171,7 @@ def test_a_database_that_is_down_is_unhealthy_by_503(
 ) -> None:
     servers[0].shut_down()
 
-    status, document = eventually(lambda: (found := ask(exporter, "/health/database"))[0] == 503 and found, within=15)  # type: ignore[misc]
+    _, document = eventually(lambda: (found := ask(exporter, "/health/database"))[0] == 503 and found, within=15)  # type: ignore[misc]
 
     assert document["status"] == "unhealthy"
     assert document["connection"]["status"] in ("disconnected", "timeout")
