@@ -288,6 +288,24 @@ async def test_an_http_server_is_no_websocket() -> None:
     assert found.value("probe_websocket_status_code") == 200
 
 
+async def test_no_secret_follows_a_redirect() -> None:
+    async with answering(http(b"there")) as other:
+        redirect = http(b"", 307, "text/plain", f"Location: {other.url}")
+        async with answering(redirect) as server, answering(redirect) as socket:
+            secret = {"headers": {"X-Key": "secret"}}
+            found = await tried(
+                {"url": server.url, "method": "POST", "body": "secret", **secret},
+                {"url": socket.url.replace("http:", "ws:"), **secret},
+            )
+
+    assert found.by("probe_success", "probe") == {"p0": 1, "p1": 0}
+    assert found.value("probe_websocket_status_code", probe="p1") == 307
+    assert "secret" in server.requests[0]
+    assert len(other.requests) == 1
+    assert other.requests[0].startswith("GET ")
+    assert "secret" not in other.requests[0]
+
+
 HOSTILE: dict[str, Handler | bytes] = {
     "endless": endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65536),
     "slow": endless(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" ", 0.05),

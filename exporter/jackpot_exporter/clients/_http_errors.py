@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 from collections.abc import Callable
@@ -9,10 +10,7 @@ from collections.abc import Callable
 import aiohttp
 
 from ..errors import BadDataError, RefusedError, SourceError
-
-
-class CertificateRefusedError(RefusedError):
-    """The server is there, and its certificate is not one to trust."""
+from .http_exchange import CertificateRefusedError
 
 
 def translate(error: Exception) -> SourceError:
@@ -36,7 +34,7 @@ def reason(error: object) -> str:
     if isinstance(error, ssl.SSLError):
         return error.reason or "TLS failed"
     if isinstance(error, OSError):
-        return error.strerror or str(error)
+        return os.strerror(error.errno) if error.errno else str(error)
     return str(error)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from time import perf_counter
 
@@ -18,51 +18,19 @@ import aiohttp
 from yarl import URL
 
 from ..config import read_secret
-from ..errors import AuthError, BadDataError, MissingError, PermissionDeniedError, SourceTimeoutError
+from ..errors import AuthError, BadDataError, SourceTimeoutError
 from ..redaction import redact
 from ._http_body import decoded, read_body
 from ._http_connector import Connector
-from ._http_errors import CertificateRefusedError, translate
-from ._http_trace import Certificates, Phase, Trace, current_trace, trace_config
+from ._http_errors import translate
+from ._http_ping import ping
+from ._http_trace import current_trace, trace_config
+from .http_exchange import Answer, Request, Trace
 from .http_options import HttpOptions
 
-__all__ = ["Answer", "CertificateRefusedError", "Certificates", "HttpClient", "Phase", "Request", "Trace"]
-
-BODY_MAX_BYTES = 1024 * 1024
 _REDIRECTS_MAX = 5
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _USER_AGENT = "jackpot-exporter"
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for."""
-
-    url: str
-    method: str = "GET"
-    body: bytes | None = None
-    follow_redirects: bool = True
-    body_max_bytes: int = BODY_MAX_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, whatever its status."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    length: int
-    """Bytes of the body on the wire."""
-    version: float
-    url: str
-    redirects: int
-    seconds: float
-
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
 
 _Key = tuple[object, ...]
 
@@ -80,25 +48,14 @@ class HttpClient:
         async with _guarded(within_seconds, trace):
             return await self._fetch(request, options)
 
-    @contextlib.asynccontextmanager
-    async def websocket(
-        self, url: str, options: HttpOptions, within_seconds: float, trace: Trace | None = None
-    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """An open WebSocket; all that happens on it has to end within the time. SourceError says what went wrong."""
+    async def ping(self, url: str, options: HttpOptions, within_seconds: float, trace: Trace | None = None) -> float:
+        """Open a WebSocket and give the round trip of a ping on it. SourceError says what went wrong."""
         async with _guarded(within_seconds, trace):
-            open_websocket = self._session(options).ws_connect(
-                url,
-                headers=_headers(options),
-                server_hostname=options.server_name,
-                autoping=False,
-                max_msg_size=64 * 1024,
-                timeout=aiohttp.ClientWSTimeout(ws_close=0.5),
-            )
             try:
-                async with open_websocket as connection:
+                async with self._websocket(url, options) as connection:
                     if trace is not None:
                         trace.status = 101
-                    yield connection
+                    return await ping(connection)
             except aiohttp.WSServerHandshakeError as error:
                 if trace is not None:
                     trace.status = error.status
@@ -126,16 +83,17 @@ class HttpClient:
     async def _fetch(self, request: Request, options: HttpOptions) -> Answer:
         started = perf_counter()
         url = first = URL(request.url)
+        method, body = request.method, request.body
         for redirects in range(_REDIRECTS_MAX + 1):
             # What is meant for one server goes to no other.
-            headers = _headers(options) if url.origin() == first.origin() else _plain_headers()
+            is_first = url.origin() == first.origin()
             async with self._session(options).request(
-                request.method,
+                method,
                 url,
-                data=request.body,
-                headers=headers,
+                data=body,
+                headers=_headers(options) if is_first else _plain_headers(),
                 allow_redirects=False,
-                server_hostname=options.server_name if url.scheme == "https" else None,
+                server_hostname=options.server_name if is_first and url.scheme == "https" else None,
             ) as answer:
                 if trace := current_trace.get():
                     trace.status = answer.status
@@ -143,7 +101,20 @@ class HttpClient:
                 if aim is None or not request.follow_redirects:
                     return await _read(answer, request, redirects, started)
             url = _redirected(url, aim)
+            method, body = "HEAD" if method == "HEAD" else "GET", None
         raise BadDataError(f"redirected more than {_REDIRECTS_MAX} times")
+
+    def _websocket(
+        self, url: str, options: HttpOptions
+    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        return self._session(options).ws_connect(
+            url,
+            headers=_headers(options),
+            server_hostname=options.server_name,
+            autoping=False,
+            max_msg_size=64 * 1024,
+            timeout=aiohttp.ClientWSTimeout(ws_close=0.5),
+        )
 
     async def _connect(self, url: URL, options: HttpOptions) -> None:
         trace = current_trace.get() or Trace()
@@ -168,6 +139,7 @@ class HttpClient:
                 auto_decompress=False,
                 trust_env=False,
                 trace_configs=[trace_config()],
+                middlewares=(_no_redirected_upgrade,),
             )
         return self._sessions[key]
 
@@ -226,6 +198,19 @@ def _secret(path: Path) -> str:
     return secret
 
 
+async def _no_redirected_upgrade(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Browsers follow none either; aiohttp would, with our headers and to anywhere."""
+    answer = await handler(request)
+    if answer.status in _REDIRECTS and request.headers.get("Upgrade") == "websocket":
+        if trace := current_trace.get():
+            trace.status = answer.status
+        answer.close()
+        raise BadDataError(f"no upgrade to a WebSocket: HTTP status {answer.status}, a redirect")
+    return answer
+
+
 def _redirected(url: URL, aim: str) -> URL:
     try:
         new = url.join(URL(aim))
@@ -245,16 +230,3 @@ async def _read(answer: aiohttp.ClientResponse, request: Request, redirects: int
     number = version.major + version.minor / 10
     seconds = perf_counter() - started
     return Answer(answer.status, answer.headers, body, len(wire), number, str(answer.url), redirects, seconds)
-
-
-def raise_for_status(answer: Answer) -> None:
-    """Nothing for a success; otherwise the SourceError that fits the status."""
-    if 200 <= answer.status < 300:
-        return
-    if answer.status == 404:
-        raise MissingError("HTTP status 404: nothing is at this address")
-    if answer.status in (401, 407):
-        raise AuthError(f"HTTP status {answer.status}: the credentials are missing or not accepted")
-    if answer.status == 403:
-        raise PermissionDeniedError("HTTP status 403: these credentials may not read this address")
-    raise BadDataError(f"HTTP status {answer.status}")

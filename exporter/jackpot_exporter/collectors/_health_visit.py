@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from ..clients.http_exchange import Answer, Request
 from ..clients.http_options import HttpOptions
 from ..errors import AuthError, BadDataError, MissingError, PermissionDeniedError, RefusedError, SourceError
 from ..model import Note, Outcome
@@ -19,7 +20,7 @@ from ._health_words import Status, check_name, status_of, worst
 from ._json_text import Json, parse_json
 
 if TYPE_CHECKING:
-    from ..clients.http import Answer, HttpClient
+    from ..clients.http import HttpClient
 
 _LINES_MAX: Final = 200
 _VERBOSE_LINE: Final = re.compile(r"\[([+-])\]\s*([\w./-]+)")
@@ -41,8 +42,6 @@ class Visit:
 
 async def visit(client: HttpClient, url: str, options: HttpOptions, reading: Reading, within_seconds: float) -> Visit:
     """Ask once. Never raises SourceError: a failure is part of the visit."""
-    from ..clients.http import Request  # noqa: PLC0415 - aiohttp costs 15 MB, only where it is used
-
     try:
         answer = await client.fetch(Request(url), options, within_seconds)
     except AuthError as error:  # our own secret could not be read

@@ -6,22 +6,21 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from secrets import token_bytes
 from socket import AF_INET6
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import aiohttp
-
-from ..clients.http import Answer, CertificateRefusedError, HttpClient, Request, Trace
-from ..errors import BadDataError, RefusedError, SourceError
+from ..clients.http_exchange import Answer, CertificateRefusedError, Request, Trace
+from ..errors import SourceError
 from . import _probe_families as families
 from ._probe_settings import HTTP_SCHEMES, SOCKET_SCHEMES, WEBSOCKET_SCHEMES, ProbeSettings
 
+if TYPE_CHECKING:
+    from ..clients.http import HttpClient
+
 _LINE_MAX: Final = 8192  # bytes; a regular expression may take the square of this
 _SEARCHED_MAX: Final = 256 * 1024
-_MESSAGES_MAX: Final = 1000
 _PORTS: Final = {"https": 443, "wss": 443}
 
 
@@ -53,7 +52,7 @@ async def run(probe: ProbeSettings, client: HttpClient, within_seconds: float) -
         await _look_at_certificate(probe, client, limit - (perf_counter() - started), trace)
     except (SourceError, _FailedError) as error:
         found.failure = str(error)
-    found.values[families.SUCCESS.name] = float(not found.failure)
+    found.values[families.SUCCESS.name] = int(not found.failure)
     found.values[families.DURATION.name] = perf_counter() - started
     _describe(trace, found)
     return found
@@ -94,7 +93,7 @@ async def _http(probe: ProbeSettings, client: HttpClient, limit: float, trace: T
         values[families.STATUS.name] = trace.status
         found.phases = {phase: trace.phases.get(phase, 0.0) for phase in families.PHASE_NAMES}  # type: ignore[call-overload]
     values[families.REDIRECTS.name] = answer.redirects
-    values[families.SSL.name] = float(answer.url.startswith("https:"))
+    values[families.SSL.name] = int(answer.url.startswith("https:"))
     values[families.VERSION.name] = answer.version
     values[families.LENGTH.name] = _length(answer)
     values[families.BODY.name] = len(answer.body)
@@ -107,7 +106,7 @@ async def _http(probe: ProbeSettings, client: HttpClient, limit: float, trace: T
 def _judge(probe: ProbeSettings, answer: Answer, values: dict[str, float]) -> None:
     is_valid = answer.status in probe.valid_status if probe.valid_status else 200 <= answer.status < 300
     complaint = _complaint(probe, answer.body)
-    values[families.REGEX.name] = float(is_valid and bool(complaint))
+    values[families.REGEX.name] = int(is_valid and bool(complaint))
     if not is_valid:
         wanted = ", ".join(map(str, probe.valid_status)) or "2xx"
         raise _FailedError(f"HTTP status {answer.status}, wanted {wanted}")
@@ -146,27 +145,10 @@ def _modified(answer: Answer) -> float | None:
 
 async def _websocket(probe: ProbeSettings, client: HttpClient, limit: float, trace: Trace, found: Finding) -> None:
     try:
-        async with client.websocket(probe.url, probe, limit, trace) as connection:
-            found.values[families.PING.name] = await _ping(connection)
+        found.values[families.PING.name] = await client.ping(probe.url, probe, limit, trace)
     finally:
         found.values[families.WEBSOCKET_STATUS.name] = trace.status
-        found.values[families.UPGRADED.name] = float(trace.status == 101)
-
-
-async def _ping(connection: aiohttp.ClientWebSocketResponse) -> float:
-    """The round trip of a ping, whatever else the server has to say meanwhile."""
-    mark = token_bytes(8)
-    started = perf_counter()
-    await connection.ping(mark)
-    for _ in range(_MESSAGES_MAX):
-        message = await connection.receive()
-        if message.type is aiohttp.WSMsgType.PONG and bytes(message.data) == mark:
-            return perf_counter() - started
-        if message.type in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
-            raise RefusedError("the server closed the WebSocket before it answered the ping")
-        if message.type is aiohttp.WSMsgType.ERROR:
-            raise BadDataError("the server does not speak WebSocket")
-    raise BadDataError(f"the server sent {_MESSAGES_MAX} messages and no answer to the ping")
+        found.values[families.UPGRADED.name] = int(trace.status == 101)
 
 
 async def _socket(probe: ProbeSettings, client: HttpClient, limit: float, trace: Trace, _: Finding) -> None:
@@ -178,7 +160,7 @@ async def _dns(probe: ProbeSettings, client: HttpClient, limit: float, trace: Tr
     found.values[families.ADDRESSES.name] = count
 
 
-_Kind = Callable[[ProbeSettings, HttpClient, float, Trace, Finding], Awaitable[None]]
+_Kind = Callable[[ProbeSettings, "HttpClient", float, Trace, Finding], Awaitable[None]]
 _KINDS: Final[Mapping[str, _Kind]] = {
     **dict.fromkeys(HTTP_SCHEMES, _http),
     **dict.fromkeys(WEBSOCKET_SCHEMES, _websocket),

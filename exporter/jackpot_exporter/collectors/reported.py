@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from ..clients import Clients
+from ..clients.http_exchange import Request, raise_for_status
 from ..config import CollectorSection, Schedule, section
 from ..errors import BadDataError
 from ..model import Collector, Item, MetricSpec, Note, Outcome, counter, gauge
@@ -97,8 +98,6 @@ class ReportedCollector:
         self._within = within_seconds
 
     async def collect(self) -> AsyncGenerator[Item, None]:
-        from ..clients.http import Request, raise_for_status  # noqa: PLC0415 - aiohttp costs 15 MB
-
         answer = await self._client.fetch(Request(self._url), self._service, self._within)
         raise_for_status(answer)
         if answer.body.lstrip().startswith(b"#"):
