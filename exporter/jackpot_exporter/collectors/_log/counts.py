@@ -12,13 +12,13 @@ from typing import Any
 
 from ...model import Exemplar
 from ...observations import Observations
+from ...operations import LONGEST_SECONDS, Outcome, failure_outcome
+from ...words import FAILURES, ErrorTypes, correlation_label, level_of, unix_seconds
 from .entry import BadLineError, EntryReader, Key
-from .labels import FAILURES, ErrorTypes, correlation_label, level_of, unix_seconds
-from .settings import LogSettings, Outcome
+from .settings import LogSettings
 from .totals import Totals, TotalsState
 
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-_LONGEST_SECONDS = 1e7
 _MOST_ROUTES = 500
 _LONG_KEY = 200
 
@@ -55,7 +55,7 @@ class Counts:
         """Count complete lines. Empty ones are none."""
         read, key_of, duration_of, routes = self._reader.read, self._reader.key, self._reader.duration, self._routes
         factor = self._factor
-        longest = _LONGEST_SECONDS / factor
+        longest = LONGEST_SECONDS / factor
         entry = None
         for line in lines:
             try:
@@ -121,9 +121,7 @@ class Counts:
             said = Outcome.ERROR
         if said is None and success != 1:
             said = Outcome.ERROR if is_failure else Outcome.SUCCESS
-        if said is Outcome.ERROR and isinstance(error_type, str) and error_type.lower().endswith("timeout"):
-            return Outcome.TIMEOUT
-        return said or Outcome.SUCCESS
+        return failure_outcome(error_type) if said is Outcome.ERROR else said or Outcome.SUCCESS
 
     def _served(self, error_type: object, *, is_failure: bool) -> Outcome | None:
         if not is_failure:

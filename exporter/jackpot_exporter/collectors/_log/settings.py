@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from ...config import Schedule, Seconds, Section
+from ...operations import OPERATIONS, Outcome
 
 _WORD = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
-
-
-class Outcome(StrEnum):
-    """How an operation ended."""
-
-    SUCCESS = "success"
-    ERROR = "error"
-    TIMEOUT = "timeout"
 
 
 def _check_word(value: str) -> str:
@@ -101,7 +93,7 @@ class LogSettings(Schedule):
     fields: LogFields = Field(LogFields(), description="which field is what")
     duration_unit: Literal["s", "ms", "us", "ns"] = Field("ms", description="unit of the durations")
     operations: dict[str, Word] = Field(
-        {"jackpot_contribution": "contribution", "jackpot_win": "win", "jackpot_pool_query": "pool_query"},
+        {f"jackpot_{name}": name for name in OPERATIONS},
         description="the entry's word for an operation, and the value of the label; other entries are no operations",
     )
     not_finished: tuple[str, ...] = Field(("START",), description="stages that are not the end of an operation")

@@ -9,10 +9,8 @@ from typing import Any
 import msgspec
 
 from ...observations import Observations
-from .labels import LEVELS, OTHER
-from .settings import Outcome
-
-DURATION_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1.0, 2.0, 5.0)
+from ...operations import DURATION_BOUNDS, Outcome
+from ...words import LEVELS, OTHER
 
 
 class TotalsState(msgspec.Struct):

@@ -1,7 +1,7 @@
-"""Which words of a log may become label values or exemplars: by an allow-list of shapes, a cap, and what is personal.
+"""Which words of a service may become label values or exemplars: by an allow-list of shapes and a cap.
 
-A log is written by others, and what stands in a field is not always what belongs there: an error type may be a whole
-message, a correlation id may be an e-mail address.
+They are written by others, and what stands in a field is not always what belongs there: an error type may be a whole
+message, a correlation id may be an e-mail address. Standard library only.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class ErrorTypes:
         """Take a name over that passed here before."""
         self._names[name] = None
 
-    def label(self, value: object, personal: Collection[str]) -> str:
+    def label(self, value: object, personal: Collection[str] = ()) -> str:
         """The label value for an entry's error type; `personal` are the values that must not be shown."""
         if value is None or value == "":
             return UNKNOWN
@@ -66,7 +66,7 @@ def _is_error_type(name: str) -> bool:
     return len(name) <= _ERROR_TYPE_LENGTH and _ERROR_TYPE.match(name) is not None
 
 
-def correlation_label(value: object, personal: Collection[str]) -> str | None:
+def correlation_label(value: object, personal: Collection[str] = ()) -> str | None:
     """The id if it has the shape of one and shows nothing personal."""
     if not isinstance(value, str) or not _CORRELATION.match(value) or _shows(value, personal):
         return None
