@@ -23,12 +23,11 @@ def translate(error: Exception) -> SourceError:
     return BadDataError(f"no answer: {type(error).__name__}")
 
 
-def reason(error: object) -> str:
+def reason(error: BaseException) -> str:
     """What the system says, without its numbers."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return reason(error.certificate_error)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return reason(error.os_error)
+    # aiohttp's own numbers and texts are copies: that of a TLS error would be read as one of the system.
+    while isinstance(error, aiohttp.ClientError) and isinstance(error.__cause__, OSError):
+        error = error.__cause__
     if isinstance(error, ssl.SSLCertVerificationError):
         return error.verify_message
     if isinstance(error, ssl.SSLError):
