@@ -8,14 +8,16 @@ import json
 import re
 import time
 import tracemalloc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.answering import Handler, answering, endless, http, saying
+from harness.exporter import ExporterProcess
 from harness.rounds import Round, Target
+from harness.waiting import eventually_async
 from jackpot_exporter.collectors import health
 from jackpot_exporter.demo.process import free_port
 from jackpot_exporter.demo.programs import ServiceProcess
@@ -253,3 +255,26 @@ async def test_a_service_answering_again_is_seen_at_once() -> None:
 
     assert (before.value("jackpot_up"), after.value("jackpot_up")) == (0, 1)
     assert states(after)["healthy"] == 1
+
+
+async def test_the_services_word_comes_before_our_own_and_ends_with_it(
+    exporter: Callable[..., ExporterProcess], postgres: PostgresServer, database: Any
+) -> None:
+    """What metrics.md asks for: the health document, or our own ping where the service says nothing."""
+    said = http(b'{"status":"degraded","checks":{"database":{"status":"down"}}}')
+    async with answering(said) as server:
+        settings = {
+            "interval": "500ms",
+            "postgres": {"dsn": database.dsn},
+            "service": {"health_url": server.url},
+        }
+        running = await asyncio.to_thread(exporter, settings)
+
+        async def shows(state: int) -> bool:
+            is_ours_up = await asyncio.to_thread(running.is_up, "postgres")
+            word = await asyncio.to_thread(running.value, "jackpot_dependency_up", dependency="database")
+            return is_ours_up and word == state
+
+        await eventually_async(lambda: shows(0), within=10)
+        server.handler = saying(b"")
+        await eventually_async(lambda: shows(1), within=10)
