@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ..errors import BadDataError, MissingError
 from ..model import Note, Outcome
 from ._backup_record import Backup, Record, Verdict
 from ._health_words import number_of
-from ._json_text import parse_json
+from ._json_text import Json, read_json
 
 _BACKUPS_MAX = 10_000
 
 
 async def read_pgbackrest(text: bytes, stanza: str | None) -> Record:
     """The backups of one stanza. MissingError when it is not there, BadDataError when this is not pgBackRest's JSON."""
-    document, _ = await parse_json(text)
+    record, _ = await read_json(text, partial(_record, stanza=stanza))
+    return record
+
+
+def _record(document: Json, stanza: str | None) -> Record:
     if not isinstance(document, list):
         raise BadDataError("this is not the list that `pgbackrest info --output=json` gives")
     stanzas = {str(entry.get("name")): entry for entry in document if isinstance(entry, dict)}

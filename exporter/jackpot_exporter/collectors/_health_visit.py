@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..clients.http_exchange import Answer, Request
@@ -17,7 +18,7 @@ from ..model import Note, Outcome
 from ._health_checks import Check
 from ._health_document import HealthDocument, Reading, read_document
 from ._health_words import Status, check_name, status_of, worst
-from ._json_text import Json, parse_json
+from ._json_text import Json, read_json
 
 if TYPE_CHECKING:
     from ..clients.http import HttpClient
@@ -90,12 +91,10 @@ async def _document(answer: Answer, reading: Reading) -> tuple[HealthDocument, f
     is_json = "json" in answer.content_type
     if is_json or body[:1] in (b"{", b"["):
         try:
-            json, oddities = await parse_json(body) if body else (None, frozenset[str]())
+            return await read_json(body or b"null", partial(_from_json, reading=reading))
         except BadDataError:
             if is_json:
                 raise
-        else:
-            return _from_json(json, reading), oddities
     return _from_text(body.decode("utf-8", "replace"), reading), frozenset()
 
 

@@ -19,7 +19,7 @@ from ..model import Collector, Item, MetricSpec, Note, Outcome, counter, gauge
 from ._base import CollectorType
 from ._health_tree import Tree, find, find_seconds, normalised
 from ._health_words import number_of, ratio_of, split_unit
-from ._json_text import parse_json
+from ._json_text import read_json
 from ._service_families import AVERAGE, ERROR_RATIO, HIT_RATIO, USERS
 from ._service_settings import ServiceSettings
 
@@ -102,10 +102,9 @@ class ReportedCollector:
         raise_for_status(answer)
         if answer.body.lstrip().startswith(b"#"):
             raise BadDataError("metrics_url answers in Prometheus' own format: let Prometheus scrape it")
-        document, oddities = await parse_json(answer.body)
+        tree, oddities = await read_json(answer.body, normalised)
         for text in sorted(oddities):
             yield Note(f"json: {text}", f"the metrics document has {text}", Outcome.BAD_DATA)
-        tree = normalised(document)
         if not isinstance(tree, dict):
             raise BadDataError("the metrics document is no JSON object")
         if isinstance(inner := tree.get("data"), dict):
