@@ -1,4 +1,4 @@
-"""The rules in a real Prometheus that scrapes two exporters of one service, each with every family twice.
+"""The rules in a real Prometheus that scrapes two exporters of one service, each with every family.
 
 promtool tests one alert at a time on series that a person chose; here nothing may collide: no many-to-many match, no
 duplicate result, whatever labels a family has.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import http.server
 import itertools
 import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,32 @@ import pytest
 import yaml
 
 from harness.waiting import eventually
-from jackpot_exporter.bundle import Family, PackSet, compile_bundle, generate, load_packs
+from jackpot_exporter.bundle import Family, PackSet, compile_bundle, generate, load_packs, promql
 from jackpot_exporter.demo.prometheus import PrometheusServer
 from jackpot_exporter.model import Kind
 
 
-def exposition(families: list[Family]) -> bytes:
-    lines = [line for family in families for line in _lines(family)]
-    return ("\n".join(lines) + "\n").encode()
+def exposition(packs: PackSet) -> bytes:
+    """Every family of the exporter, with each label value that a rule asks for and one that none does."""
+    asked = _asked(packs)
+    from_prometheus = ("up", "ALERTS", "scrape_", "prometheus_", "alertmanager_")
+    families = [family for name, family in packs.families.items() if not name.startswith(from_prometheus)]
+    return ("\n".join(line for family in families for line in _lines(family, asked)) + "\n").encode()
 
 
-def _lines(family: Family) -> Iterator[str]:
-    """Two values of each label, or all the values that the rules ask for."""
-    known = {"dependency": ("database", "cache", "x"), "status": ("healthy", "unhealthy"), "state": ("idle", "waiting")}
-    values = [known.get(label, ("a", "b")) for label in family.labels[:3]]
+def _asked(packs: PackSet) -> Mapping[str, set[str]]:
+    asked: dict[str, set[str]] = defaultdict(set)
+    for group in (group for pack in packs.packs for group in pack.groups):
+        rules = [rule.expr for alert in group.alerts for rule in alert.rules]
+        for expr in (*rules, *(recording.expr for recording in group.recordings)):
+            for selector in promql.read(expr).selectors:
+                for label, value in selector.equal.items():
+                    asked[label].add(value)
+    return asked
+
+
+def _lines(family: Family, asked: Mapping[str, set[str]]) -> Iterator[str]:
+    values = [(*sorted(asked.get(label, ())), "x") for label in family.labels[:3]]
     for chosen in itertools.product(*values):
         labels = ",".join(f'{name}="{value}"' for name, value in zip(family.labels, chosen, strict=False))
         if family.kind is Kind.HISTOGRAM:
@@ -79,9 +92,7 @@ def hasty_rules(packs: PackSet, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.mark.parametrize("version", [None, 3], ids=["2.42", "3.5"])
 def test_no_rule_fails_with_two_exporters(version: int | None, hasty_rules: Path, packs: PackSet) -> None:
-    from_prometheus = ("up", "ALERTS", "scrape_", "prometheus_", "alertmanager_")
-    exported = [family for name, family in packs.families.items() if not name.startswith(from_prometheus)]
-    with serving(exposition(exported)) as port:
+    with serving(exposition(packs)) as port:
         targets = [f"127.0.0.1:{port}", f"localhost:{port}"]
         config: dict[str, Any] = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
