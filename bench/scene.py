@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -187,6 +189,16 @@ def wait_until_ready(server: ExporterProcess) -> None:
         else:
             return
     raise TimeoutError("not every collector finished once within 30 s")
+
+
+def assert_no_failures(server: ExporterProcess, collector: str) -> None:
+    """RuntimeError when a collection failed since the start: a round that was cut short costs less."""
+    text = gzip.decompress(fetch(f"{server.url}/metrics", {"Accept-Encoding": "gzip"})).decode()
+    counts = re.findall(
+        rf'^\S+_failures_total{{collector="{collector}",reason="(\w+)"}} ([1-9]\S*)$', text, re.MULTILINE
+    )
+    if counts:
+        raise RuntimeError(f"collector {collector} failed, its figures mean nothing: {dict(counts)}")
 
 
 def _schedules(settings: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], float]]:

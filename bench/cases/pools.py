@@ -12,7 +12,7 @@ from ..figures import Report, Table, Verdict, growth, median, megabytes, millise
 from ..floor import Floor
 from ..peers import PostgresExporter, SqlExporter
 from ..processes import cpu_seconds, resident_bytes
-from ..scene import OURS, Effort, Scene, sped_up, wait_until_ready
+from ..scene import OURS, Effort, Scene, assert_no_failures, sped_up, wait_until_ready
 from ..scraping import scrape_for, take_turns
 from ..server_costs import Cost, ServerCosts
 
@@ -64,15 +64,16 @@ def measure(scene: Scene, effort: Effort) -> Report:
 
 def _ours(scene: Scene, effort: Effort, pools: int) -> _Ours:
     scrapes = effort.pick(100, 20) if pools < 100_000 else 20
-    interval = effort.pick(1.0, 0.6) if pools < 100_000 else 2.5
+    interval = effort.pick(2.0, 1.0) if pools < 100_000 else 6.0
     with scene.pools_only(pools, interval) as ours, scene.play(pools, pause=interval):
         scrape_for(ours.port, 2 * interval, gzipped=True, pause=interval / 4)
         costs = ServerCosts(scene.postgres.pid, scene.watch)
-        rounds = effort.pick(6, 2) if pools < 100_000 else 3
+        rounds = effort.pick(4, 2) if pools < 100_000 else 2
         round_cpu, server = _round_cost(costs, ours.pid, rounds)
         # Only after the CPU: until somebody asks for plain text, none is made.
         during = scrape_for(ours.port, rounds * interval, gzipped=True, pause=0.001)
         memory = resident_bytes(ours.pid)
+        assert_no_failures(ours, "pools")
     with scene.pools_only(pools, 3600.0) as still:
         wait_until_ready(still)
         with Floor(f"{still.url}/metrics") as floor:
