@@ -25,11 +25,12 @@ _config_option = click.option(
 
 
 _LATER = {
-    "alerts": (".alerts.command", ""),
-    "demo": (".demo.command", "needs the extra: pip install 'jackpot-exporter[demo]'"),
-    "tools": (".tools.command", ""),
+    "alerts": (".alerts.command:alerts", ""),
+    "demo": (".demo.command:demo", "; it needs the extra: pip install 'jackpot-exporter[demo]'"),
+    "generate": (".bundle.command:generate_command", "; it needs the extra: pip install 'jackpot-exporter[bundle]'"),
+    "tools": (".tools.command:tools", ""),
 }
-"""Commands of parts that most runs never load: name, module, what to do when it cannot be imported."""
+"""Commands of parts that most runs never load: where each is, and what to do when it cannot be imported."""
 
 
 class _Group(click.Group):
@@ -41,11 +42,12 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _LATER:
             return super().get_command(ctx, cmd_name)
-        module, remedy = _LATER[cmd_name]
+        place, remedy = _LATER[cmd_name]
+        module, _, name = place.partition(":")
         try:
-            found: click.Command = getattr(importlib.import_module(module, __package__), cmd_name)
+            found: click.Command = getattr(importlib.import_module(module, __package__), name)
         except ModuleNotFoundError as error:
-            raise click.ClickException(f"{cmd_name} cannot be loaded: {error}; {remedy}") from None
+            raise click.ClickException(f"{cmd_name} cannot be loaded: {error}{remedy}") from None
         return found
 
 
