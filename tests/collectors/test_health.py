@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
 from harness.answering import Handler, answering, endless, http, saying
 from harness.exporter import ExporterProcess
@@ -278,3 +280,34 @@ async def test_the_services_word_comes_before_our_own_and_ends_with_it(
         await eventually_async(lambda: shows(0), within=10)
         server.handler = saying(b"")
         await eventually_async(lambda: shows(1), within=10)
+
+
+_KEYS = (
+    "status checks components details services dependencies data database cache name id responseTime latency_ms uptime"
+    " version metrics pool connectionPool active idle hitRate errorRate info error failures entries externalServices x"
+    " a:b observedValue observedUnit"
+)
+_ANY_KEY = strategies.sampled_from(_KEYS.split()) | strategies.text(max_size=8)
+_ANY_VALUE = (
+    strategies.none()
+    | strategies.booleans()
+    | strategies.integers()
+    | strategies.floats()
+    | strategies.text(max_size=12)
+    | strategies.sampled_from(["up", "down", "ok", "5ms", "00:00:01", "9" * 50, "1e999"])
+)
+_ANY_DOCUMENT = strategies.recursive(
+    _ANY_VALUE,
+    lambda inner: strategies.lists(inner, max_size=4) | strategies.dictionaries(_ANY_KEY, inner, max_size=6),
+    max_leaves=40,
+)
+
+
+@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.given(document=_ANY_DOCUMENT)
+async def test_no_document_at_all_is_a_bug(document: object) -> None:
+    found = await answered(http(json.dumps(document).encode()))
+
+    assert found.outcome is not Outcome.BUG, found.batch.message
+    assert found.value("jackpot_up") == 1
+    assert all(seconds >= 0 for seconds in found.values("jackpot_dependency_response_seconds"))

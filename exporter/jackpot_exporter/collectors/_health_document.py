@@ -99,75 +99,105 @@ _POOL_MAX: Final = (
 
 def read_document(document: Json, reading: Reading) -> HealthDocument:
     """What this document says. Never fails: what is not there is None or empty."""
-    root = _without_envelope(normalised(document), reading)
-    tree = root if isinstance(root, dict) else {}
-    listed = find(tree, reading.fields["checks"]) if "checks" in reading.fields else root
-    checks = tuple(checks_of(listed, reading.words, reading.names, reading.time_unit_seconds))
-    status, unknown = _status(tree, reading)
-    services: tuple[Check, ...] = ()
-    if _PLATFORM in tree and "dependencies" in tree:
-        services = tuple(checks_of(tree[_PLATFORM], reading.words, reading.names, reading.time_unit_seconds))
-        rest = {key: value for key, value in tree.items() if key != _PLATFORM}
-        checks = tuple(checks_of(rest, reading.words, reading.names, reading.time_unit_seconds))
-    return HealthDocument(
-        status,
-        unknown,
-        checks,
-        services,
-        _text(tree, "version", reading),
-        _text(tree, "environment", reading),
-        _pool(tree, checks, reading),
-        dict(_numbers(tree, checks, reading)),
-    )
+    return _Document(normalised(document), reading).read()
+
+
+class _Document:
+    """One document with how it is to be read."""
+
+    def __init__(self, root: Any, reading: Reading) -> None:
+        self._root = _without_envelope(root, reading)
+        self._tree: Tree = self._root if isinstance(self._root, dict) else {}
+        self._reading = reading
+
+    def read(self) -> HealthDocument:
+        checks, services = self._checks()
+        status, unknown = self._status()
+        return HealthDocument(
+            status,
+            unknown,
+            checks,
+            services,
+            self._text("version"),
+            self._text("environment"),
+            self._pool(_of(checks, "database")),
+            dict(self._numbers(_of(checks, "cache"))),
+        )
+
+    def _places(self, name: str) -> tuple[str, ...]:
+        own = self._reading.fields.get(name)
+        return (own,) if own else FIELDS[name]
+
+    def _checks(self) -> tuple[Sequence[Check], Sequence[Check]]:
+        """The checks, and the services of a platform when the document tells them from its dependencies."""
+        if "checks" in self._reading.fields:
+            return self._listed(find(self._tree, self._reading.fields["checks"])), ()
+        if _PLATFORM in self._tree and "dependencies" in self._tree:
+            rest = {key: value for key, value in self._tree.items() if key != _PLATFORM}
+            return self._listed(rest), self._listed(self._tree[_PLATFORM])
+        return self._listed(self._root), ()
+
+    def _listed(self, found: Any) -> Sequence[Check]:
+        reading = self._reading
+        return tuple(checks_of(found, reading.words, reading.names, reading.time_unit_seconds))
+
+    def _status(self) -> tuple[Status | None, str | None]:
+        path = self._reading.fields.get("status")
+        if path is None:
+            return first_status(self._tree, self._reading.words)
+        place, _, name = path.rpartition(".")
+        inner = find(self._tree, place) if place else self._tree
+        return first_status(inner, self._reading.words, (snake(name),)) if isinstance(inner, dict) else (None, None)
+
+    def _text(self, name: str) -> str | None:
+        for place in self._places(name):
+            value = find(self._tree, place)
+            if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
+                return str(value).strip()[:100]
+        return None
+
+    def _numbers(self, cache: Tree) -> Iterator[tuple[str, float]]:
+        hit_ratio = None
+        if "cache_hit_ratio" not in self._reading.fields:
+            hit_ratio = _first_ratio(cache, _HIT_RATIO_IN_CHECK)
+        found = {
+            "uptime": find_seconds(self._tree, self._places("uptime"), 1.0),
+            "average_response": find_seconds(
+                self._tree, self._places("average_response"), self._reading.time_unit_seconds
+            ),
+            "cache_hit_ratio": self._ratio("cache_hit_ratio") if hit_ratio is None else hit_ratio,
+            "error_ratio": self._ratio("error_ratio"),
+            "active_users": _first_number(self._tree, self._places("active_users")),
+            "requests_per_second": _first_number(self._tree, self._places("requests_per_second")),
+        }
+        yield from ((name, value) for name, value in found.items() if value is not None)
+
+    def _ratio(self, name: str) -> float | None:
+        return _first_ratio(self._tree, self._places(name))
+
+    def _pool(self, database: Tree) -> Pool | None:
+        candidates = [find(self._tree, place) for place in self._places("pool")]
+        if "pool" not in self._reading.fields:
+            candidates = [find(database, place) for place in _POOL_IN_CHECK] + candidates
+        return next((pool for found in candidates if (pool := _read_pool(found)) is not None), None)
 
 
 def _without_envelope(root: Any, reading: Reading) -> Any:
     """The document inside `{"success": true, "data": {...}}`."""
-    if not isinstance(root, dict):
-        return root
-    for key in _ENVELOPES:
-        inner = root.get(key)
-        if isinstance(inner, dict) and first_status(inner, reading.words)[0]:
-            return {**root, **inner}
+    if isinstance(root, dict):
+        for key in _ENVELOPES:
+            inner = root.get(key)
+            if isinstance(inner, dict) and first_status(inner, reading.words)[0]:
+                return {**root, **inner}
     return root
 
 
-def _status(tree: Tree, reading: Reading) -> tuple[Status | None, str | None]:
-    if path := reading.fields.get("status"):
-        steps = path.rsplit(".", 1)
-        inner = find(tree, steps[0]) if len(steps) == 2 else tree
-        return first_status(inner, reading.words, (snake(steps[-1]),)) if isinstance(inner, dict) else (None, None)
-    return first_status(tree, reading.words)
-
-
-def _places(name: str, reading: Reading) -> tuple[str, ...]:
-    own = reading.fields.get(name)
-    return (own,) if own else FIELDS[name]
-
-
-def _text(tree: Tree, name: str, reading: Reading) -> str | None:
-    for place in _places(name, reading):
-        value = find(tree, place)
-        if isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
-            return str(value).strip()[:100]
-    return None
-
-
-def _numbers(tree: Tree, checks: Sequence[Check], reading: Reading) -> Iterator[tuple[str, float]]:
-    uptime = find_seconds(tree, _places("uptime", reading), 1.0)
-    average = find_seconds(tree, _places("average_response", reading), reading.time_unit_seconds)
-    found = {
-        "uptime": uptime,
-        "average_response": average,
-        "cache_hit_ratio": _first_ratio(_of(checks, "cache"), _HIT_RATIO_IN_CHECK)
-        if "cache_hit_ratio" not in reading.fields
-        else None,
-        "error_ratio": _first_ratio(tree, _places("error_ratio", reading)),
-        **{name: _first_number(tree, _places(name, reading)) for name in ("active_users", "requests_per_second")},
-    }
-    if found["cache_hit_ratio"] is None:
-        found["cache_hit_ratio"] = _first_ratio(tree, _places("cache_hit_ratio", reading))
-    yield from ((name, value) for name, value in found.items() if value is not None)
+def _read_pool(found: Any) -> Pool | None:
+    if not isinstance(found, dict):
+        return None
+    states = {state: _first_number(found, keys) for state, keys in _POOL_STATES.items()}
+    by_state = {state: value for state, value in states.items() if value is not None}
+    return Pool(by_state, _first_number(found, _POOL_MAX)) if by_state else None
 
 
 def _of(checks: Sequence[Check], name: str) -> Tree:
@@ -180,22 +210,5 @@ def _first_number(tree: Tree, places: Sequence[str]) -> float | None:
 
 
 def _first_ratio(tree: Tree, places: Sequence[str]) -> float | None:
-    for place in places:
-        ratio = ratio_of(find(tree, place), is_percent="percent" in place)
-        if ratio is not None:
-            return ratio
-    return None
-
-
-def _pool(tree: Tree, checks: Sequence[Check], reading: Reading) -> Pool | None:
-    candidates = [find(tree, place) for place in _places("pool", reading)]
-    if "pool" not in reading.fields:
-        candidates = [find(_of(checks, "database"), place) for place in _POOL_IN_CHECK] + candidates
-    for found in candidates:
-        if not isinstance(found, dict):
-            continue
-        states = {state: _first_number(found, keys) for state, keys in _POOL_STATES.items()}
-        by_state = {state: value for state, value in states.items() if value is not None}
-        if by_state:
-            return Pool(by_state, _first_number(found, _POOL_MAX))
-    return None
+    found = (ratio_of(find(tree, place), is_percent="percent" in place) for place in places)
+    return next((ratio for ratio in found if ratio is not None), None)
