@@ -16,7 +16,7 @@ from .reading import ReadPack, Values
 from .schema import AlertEntry, ObjectiveEntry
 from .source import Problems, Source
 
-_DEFAULT_RETENTION = Duration.parse("15d")
+DEFAULT_RETENTION = Duration.parse("15d")
 _OBJECTIVE_INTERVALS = {"": Duration.parse("30s"), "-slow": Duration.parse("2m"), "-alerts": Duration.parse("30s")}
 """Slow ones every 2 m, not longer: a recording older than 5 m is gone for whoever reads it."""
 
@@ -58,7 +58,7 @@ class Assembly:
             for recording in recordings(objective, slow=is_slow)
         ]
         catalogue = Catalogue.of(self._families.values()).with_recordings([*written, *derived])
-        return checks.World(catalogue, self._values.entry.retention or _DEFAULT_RETENTION, self._channels)
+        return checks.World(catalogue, self._values.entry.retention or DEFAULT_RETENTION, self._channels)
 
     def _pack(self, pack: ReadPack, objectives: Sequence[Objective], world: checks.World) -> Pack:
         around = Surroundings(pack.entry, self._values.entry)

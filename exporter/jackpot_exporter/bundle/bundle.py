@@ -13,6 +13,7 @@ from pathlib import Path
 from .compilers.alertmanager import compile_alertmanager
 from .compilers.alertmanager_operator import compile_alertmanager_operator
 from .compilers.catalogue import compile_catalogue
+from .compilers.dashboards import compile_config_maps, compile_dashboards
 from .compilers.routing_table import compile_routing_table
 from .compilers.rule_tests import compile_rule_tests
 from .compilers.rules import compile_operator, compile_rules
@@ -33,6 +34,8 @@ COMPILERS: tuple[Compiler, ...] = (
     compile_alertmanager_operator,
     compile_routing_table,
     compile_templates,
+    compile_dashboards,
+    compile_config_maps,
 )
 
 GENERATED = (

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .assembly import Assembly
+from .dashboards_loader import load_dashboards
 from .families import declared, load_families
 from .model import Family, PackSet
 from .overrides import override
@@ -34,5 +35,6 @@ def load_packs(folder: Path = PACKS, values: Path | None = None, known: Mapping[
         families |= declared(pack.entry.metrics, pack.entry.title)
     assembly = Assembly(families, routing.who, site, problems)
     built = assembly.build(override(packs, site, problems))
+    built, dashboards = load_dashboards(folder, packs, built, families, site, problems)
     problems.raise_if_any()
-    return PackSet(tuple(built), families, routing, tuple(assembly.remarks))
+    return PackSet(tuple(built), families, routing, tuple(assembly.remarks), dashboards)

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ..model import Kind, MetricSpec
+from .dashboards import Dashboards
 from .durations import ZERO, Duration
 from .substitution import Scalar
 
@@ -212,6 +213,7 @@ class PackSet:
     families: Mapping[str, Family]
     routing: Routing
     remarks: tuple[str, ...] = ()
+    dashboards: Dashboards = field(default_factory=Dashboards)
 
     @property
     def alerts(self) -> tuple[Alert, ...]:

@@ -11,6 +11,9 @@ from .schema import AlertEntry, AlertOverride, ObjectiveEntry, ObjectiveOverride
 from .source import Problems, Source, nearest
 from .substitution import Scalar
 
+DASHBOARDS = "dashboards"
+"""The group of the recordings that only dashboards read."""
+
 
 def override(packs: Sequence[ReadPack], values: Values, problems: Problems) -> list[ReadPack]:
     """The packs, alerts and objectives that are in force, with their overrides applied."""
@@ -87,7 +90,7 @@ def _override_values(
 def _check_names(packs: Sequence[ReadPack], values: Values, problems: Problems) -> None:
     known: dict[str, Iterable[str]] = {
         "packs": [pack.entry.name for pack in packs],
-        "groups": [name for pack in packs for name in group_names(pack.entry)],
+        "groups": [*(name for pack in packs for name in group_names(pack.entry)), DASHBOARDS],
         "alerts": [entry.alert for pack in packs for entry, _ in pack.alerts],
         "objectives": [entry.objective for pack in packs for entry, _ in pack.objectives],
     }

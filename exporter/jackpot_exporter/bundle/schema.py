@@ -51,18 +51,18 @@ Percent = Annotated[float, Field(gt=0, lt=100)]
 WindowName = Literal["1h", "6h", "1d", "3d"]
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class FiringEntry(_Strict):
+class FiringEntry(Strict):
     labels: dict[LabelName, str] = Field(default={}, description="the labels of the series that fires")
     value: int | float | str | None = Field(
         None, description="what the description shows as $value; ${...} may calculate"
     )
 
 
-class CaseEntry(_Strict):
+class CaseEntry(Strict):
     """A unit test: at `at`, given `series`, exactly `firing` fires."""
 
     name: str = Field(description="the fact that it proves")
@@ -74,7 +74,7 @@ class CaseEntry(_Strict):
     firing: list[FiringEntry] = Field(description="[] when silent")
 
 
-class AlertEntry(_Strict):
+class AlertEntry(Strict):
     """One alert: its rule, its tests, its runbook section."""
 
     alert: AlertName
@@ -99,23 +99,23 @@ class AlertEntry(_Strict):
     cases: list[CaseEntry]
 
 
-class AlertsFile(_Strict):
+class AlertsFile(Strict):
     alerts: list[AlertEntry]
 
 
-class RecordingEntry(_Strict):
+class RecordingEntry(Strict):
     record: MetricName
     expr: str
     labels: dict[LabelName, str] = {}
     help: str
 
 
-class GroupEntry(_Strict):
+class GroupEntry(Strict):
     interval: DurationText
     recordings: list[RecordingEntry] = []
 
 
-class MetricEntry(_Strict):
+class MetricEntry(Strict):
     """A family, for the reference and for judging expressions."""
 
     type: Kind
@@ -124,12 +124,12 @@ class MetricEntry(_Strict):
     buckets: list[float] = []
 
 
-class FamiliesFile(_Strict):
+class FamiliesFile(Strict):
     title: str
     metrics: dict[MetricName, MetricEntry]
 
 
-class PackFile(_Strict):
+class PackFile(Strict):
     name: Slug
     title: str
     description: str
@@ -139,7 +139,7 @@ class PackFile(_Strict):
     metrics: dict[MetricName, MetricEntry] = Field(default={}, description="read by the rules, exported by others")
 
 
-class ObjectiveEntry(_Strict):
+class ObjectiveEntry(Strict):
     """A promised share of good events; burning its budget too fast alerts."""
 
     objective: Slug
@@ -156,11 +156,11 @@ class ObjectiveEntry(_Strict):
     cases: list[CaseEntry]
 
 
-class ObjectivesFile(_Strict):
+class ObjectivesFile(Strict):
     objectives: list[ObjectiveEntry]
 
 
-class AlertOverride(_Strict):
+class AlertOverride(Strict):
     disabled: bool = False
     values: dict[ValueName, Value] = {}
     for_: DurationText | None = Field(None, alias="for")
@@ -172,7 +172,7 @@ class AlertOverride(_Strict):
     escalate: Escalate | None = None
 
 
-class ObjectiveOverride(_Strict):
+class ObjectiveOverride(Strict):
     disabled: bool = False
     target: Percent | None = None
     windows: list[WindowName] | None = None
@@ -180,15 +180,15 @@ class ObjectiveOverride(_Strict):
     channels: list[str] | None = None
 
 
-class GroupOverride(_Strict):
+class GroupOverride(Strict):
     interval: DurationText
 
 
-class PackOverride(_Strict):
+class PackOverride(Strict):
     disabled: bool = False
 
 
-class ValuesFile(_Strict):
+class ValuesFile(Strict):
     """What a site changes: nothing here adds an alert."""
 
     runbook_url: str | None = Field(None, description="where RUNBOOK.md is published; alerts link into it")

@@ -22,7 +22,12 @@ While nothing changes, receivers are reminded every {reminders}. Digests are sen
 def compile_routing_table(packs: PackSet) -> Iterable[Artifact]:
     """`alertmanager/ROUTES.md`."""
     introduction = _INTRODUCTION.format(reminders=_reminders(packs.routing), digests=_digests(packs.routing))
-    lines = [f"<!-- {MARK} -->\n", introduction, *_receivers(packs), *(_chapter(pack, packs) for pack in packs.packs)]
+    lines = [
+        f"<!-- {MARK} -->\n",
+        introduction,
+        *_receivers(packs),
+        *(_chapter(pack, packs) for pack in packs.packs if pack.alerts),
+    ]
     text = "\n".join(lines).rstrip("\n")
     yield Artifact("alertmanager/ROUTES.md", f"{text}\n".encode())
 

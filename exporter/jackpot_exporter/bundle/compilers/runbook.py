@@ -22,7 +22,12 @@ settings of psql and redis-cli in the environment (`PGHOST`, `PGUSER`, `PGDATABA
 
 def compile_runbook(packs: PackSet) -> Iterable[Artifact]:
     """`prometheus/RUNBOOK.md`."""
-    parts = [f"<!-- {MARK} -->\n", _INTRODUCTION, *_contents(packs), *map(_chapter, packs.packs)]
+    parts = [
+        f"<!-- {MARK} -->\n",
+        _INTRODUCTION,
+        *_contents(packs),
+        *(_chapter(pack) for pack in packs.packs if pack.alerts),
+    ]
     text = "\n".join(parts).rstrip("\n")
     yield Artifact("prometheus/RUNBOOK.md", f"{text}\n".encode())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from ..dashboards_schema import DashboardsFile
 from ..model import Artifact, PackSet
 from ..schema import AlertsFile, ObjectivesFile, PackFile, ValuesFile
 from ..yamltext import MARK
@@ -16,6 +17,7 @@ _FILES: dict[str, type[BaseModel]] = {
     "alerts": AlertsFile,
     "objectives": ObjectivesFile,
     "values": ValuesFile,
+    "dashboards": DashboardsFile,
 }
 
 

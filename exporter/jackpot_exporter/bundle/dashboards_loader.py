@@ -1,0 +1,117 @@
+"""dashboards.yaml of every pack read, and its dashboards built, beside the packs that they show.
+
+Dashboards that packs share stand in folders without a pack. Recordings that only dashboards read become a pack of
+their own, so that the rules for them are written like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InvalidInputError, Problem
+from ..yamlfile import load, validate
+from .assembly import DEFAULT_RETENTION
+from .checks import World, check_expression, check_unique
+from .dashboards import Dashboards
+from .dashboards_build import Builder, Site
+from .dashboards_schema import DashboardsFile
+from .durations import Duration
+from .families import Catalogue
+from .model import Family, Group, Pack, Recording
+from .overrides import DASHBOARDS, interval
+from .reading import ReadPack, Values
+from .source import Problems, Source, nearest
+
+_INTERVAL = Duration.parse("30s")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDashboards:
+    """One file as written."""
+
+    entry: DashboardsFile
+    source: Source
+
+
+def load_dashboards(
+    folder: Path,
+    packs: Sequence[ReadPack],
+    built: Sequence[Pack],
+    families: Mapping[str, Family],
+    values: Values,
+    problems: Problems,
+) -> tuple[list[Pack], Dashboards]:
+    """The packs, with one for the recordings of dashboards, and the dashboards that show them."""
+    disabled = frozenset(name for name, change in values.entry.packs.items() if change.disabled)
+    files = _read(folder, disabled, problems)
+    own = _recordings_pack(files, values)
+    every = [*built, own] if own else list(built)
+    recorded = [one for pack in every for group in pack.groups for one in group.recordings]
+    catalogue = Catalogue.of(families.values()).with_recordings(recorded)
+    site = Site(
+        alerts={alert.name: alert for pack in built for alert in pack.alerts},
+        known_alerts=frozenset(entry.alert for pack in packs for entry, _ in pack.alerts),
+        world=World(catalogue, values.entry.retention or DEFAULT_RETENTION, {}),
+        runbook_url=values.entry.runbook_url or "",
+    )
+    dashboards = _build(files, site, problems)
+    if dashboards.found:
+        problems.add(*_check_uids(packs, dashboards))
+    return every, dashboards
+
+
+def _check_uids(packs: Sequence[ReadPack], dashboards: Dashboards) -> Iterator[Problem]:
+    """An alert links to the dashboard of its pack, so that one must exist."""
+    uids = [dashboard.uid for dashboard in dashboards.found]
+    for pack in packs:
+        uid = pack.entry.dashboard_uid
+        if uid not in uids:
+            remedy = nearest(uid, uids, f"uids: {', '.join(uids)}")
+            yield pack.source.problem(f'no dashboard has the uid "{uid}"', "dashboard_uid", remedy=remedy)
+
+
+def _read(folder: Path, disabled: frozenset[str], problems: Problems) -> list[ReadDashboards]:
+    """Every dashboards.yaml, and every file in a folder `dashboards`, but for packs that are switched off."""
+    found = []
+    for path in sorted([*folder.glob("*/dashboards.yaml"), *folder.glob("*/dashboards/*.yaml")]):
+        if path.relative_to(folder).parts[0] in disabled:
+            continue
+        try:
+            document = load(path)
+            found.append(ReadDashboards(validate(document, DashboardsFile), Source(document, (), path.parent.name)))
+        except InvalidInputError as error:
+            problems.take(error)
+    return found
+
+
+def _recordings_pack(files: Sequence[ReadDashboards], values: Values) -> Pack | None:
+    """The recordings that dashboards ask for, as a pack; None when there are none."""
+    recordings = tuple(recording for recording, _ in _recordings(files))
+    if not recordings:
+        return None
+    group = Group(DASHBOARDS, interval(values, DASHBOARDS, _INTERVAL), DASHBOARDS, recordings)
+    return Pack(DASHBOARDS, "Dashboards", "Recordings that dashboards read and alerts do not.", "", (group,), ())
+
+
+def _build(files: Sequence[ReadDashboards], site: Site, problems: Problems) -> Dashboards:
+    """The dashboards of all files; what is wrong with them is added to `problems`."""
+    for recording, source in _recordings(files):
+        problems.add(*check_expression(recording.expr, site.world, source, "expr"))
+    sources = [
+        (entry, Source(file.source.document, ("dashboards", index), entry.uid), file.entry.vocabularies)
+        for file in files
+        for index, entry in enumerate(file.entry.dashboards)
+    ]
+    problems.add(*check_unique(((entry.uid, source) for entry, source, _ in sources), "dashboard", "uid"))
+    titles = {entry.uid: entry.title for entry, _, _ in sources}
+    found = [Builder(site, titles, words, source, problems).dashboard(entry) for entry, source, words in sources]
+    return Dashboards(tuple(found), site.runbook_url)
+
+
+def _recordings(files: Sequence[ReadDashboards]) -> Iterator[tuple[Recording, Source]]:
+    for file in files:
+        for index, entry in enumerate(file.entry.recordings):
+            source = Source(file.source.document, ("recordings", index), entry.record)
+            yield Recording(entry.record, entry.expr.strip(), entry.labels, entry.help), source
