@@ -11,16 +11,17 @@ from ..errors import BadDataError
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 
-async def read_body(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """The body as it came, at most `max_bytes`; BadDataError when it is longer."""
+async def read_body(answer: aiohttp.ClientResponse, max_bytes: int, *, keep: bool) -> tuple[bytes, int]:
+    """The body as it came (nothing unless it is to be kept) and its length; BadDataError beyond `max_bytes`."""
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
         size += len(part)
         if size > max_bytes:
             raise BadDataError(f"the answer is longer than {max_bytes} bytes")
-        parts.append(part)
-    return b"".join(parts)
+        if keep:
+            parts.append(part)
+    return b"".join(parts), size
 
 
 def decoded(body: bytes, encoding: str, max_bytes: int) -> bytes:

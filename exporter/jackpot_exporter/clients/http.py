@@ -222,11 +222,12 @@ def _redirected(url: URL, aim: str) -> URL:
 
 
 async def _read(answer: aiohttp.ClientResponse, request: Request, redirects: int, started: float) -> Answer:
-    wire = await read_body(answer, request.body_max_bytes)
-    body = decoded(wire, answer.headers.get("Content-Encoding", ""), request.body_max_bytes)
+    wire, length = await read_body(answer, request.body_max_bytes, keep=request.keep_body)
+    encoding = answer.headers.get("Content-Encoding", "") if request.keep_body else ""
+    body = decoded(wire, encoding, request.body_max_bytes)
     if trace := current_trace.get():
         trace.lap("transfer")
     version = answer.version or aiohttp.HttpVersion11
     number = version.major + version.minor / 10
     seconds = perf_counter() - started
-    return Answer(answer.status, answer.headers, body, len(wire), number, str(answer.url), redirects, seconds)
+    return Answer(answer.status, answer.headers, body, length, number, str(answer.url), redirects, seconds)

@@ -30,6 +30,8 @@ class Request:
     body: bytes | None = None
     follow_redirects: bool = True
     body_max_bytes: int = BODY_MAX_BYTES
+    keep_body: bool = True
+    """False: the body is read, measured and forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ async def _look_at_certificate(probe: ProbeSettings, client: HttpClient, left_se
 
 async def _http(probe: ProbeSettings, client: HttpClient, limit: float, trace: Trace, found: Finding) -> None:
     body = probe.body.encode() if probe.body is not None else None
-    request = Request(probe.url, probe.method, body, probe.follow_redirects, probe.max_body_bytes)
+    request = Request(
+        probe.url, probe.method, body, probe.follow_redirects, probe.max_body_bytes, keep_body=probe.reads_body
+    )
     values = found.values
     try:
         answer = await client.fetch(request, probe, limit, trace)
@@ -96,7 +98,7 @@ async def _http(probe: ProbeSettings, client: HttpClient, limit: float, trace: T
     values[families.SSL.name] = int(answer.url.startswith("https:"))
     values[families.VERSION.name] = answer.version
     values[families.LENGTH.name] = _length(answer)
-    values[families.BODY.name] = len(answer.body)
+    values[families.BODY.name] = len(answer.body) if probe.reads_body else answer.length
     modified = _modified(answer)
     if modified is not None:
         values[families.MODIFIED.name] = modified

@@ -59,10 +59,15 @@ class ProbeSettings(HttpOptions, Schedule):
 
     @model_validator(mode="after")
     def _fitting(self) -> Self:
-        if self.scheme not in HTTP_SCHEMES and (self.body_contains or self.body_matches or self.body_not_matches):
+        if self.scheme not in HTTP_SCHEMES and self.reads_body:
             raise ValueError("body_contains, body_matches and body_not_matches are for http:// and https://")
         return self
 
     @property
     def scheme(self) -> str:
         return urlsplit(self.url).scheme
+
+    @property
+    def reads_body(self) -> bool:
+        """Whether what the answer says matters."""
+        return any(wish is not None for wish in (self.body_contains, self.body_matches, self.body_not_matches))
