@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 
 import pytest
-from structlog.testing import capture_logs
 
 from jackpot_exporter import errors
 from jackpot_exporter.model import Item, Note, Outcome, gauge
@@ -137,23 +136,23 @@ async def test_runs_never_overlap_and_skip_missed_turns() -> None:
     assert most == 1
 
 
-async def test_a_failure_is_logged_when_it_begins_changes_and_ends() -> None:
+async def test_a_failure_is_logged_when_it_begins_changes_and_ends(caplog: pytest.LogCaptureFixture) -> None:
     refused, denied = failing(errors.RefusedError("no")), failing(errors.AuthError("no"))
     job = Job("thing", Scripted(good, refused, refused, denied, denied, good, good), 1, 1)
     runner = Runner([job], Store("jackpot", {"thing": 10}, Telemetry()))
 
-    with capture_logs() as logs:
+    with caplog.at_level("INFO"):
         for _ in range(7):
             await runner.run_once()
 
-    assert [(entry["event"], entry.get("reason")) for entry in logs] == [
+    assert [(entry.message, vars(entry)["fields"].get("reason")) for entry in caplog.records] == [
         ("collection failed", "refused"),
         ("collection failed", "auth"),
         ("collection works again", None),
     ]
 
 
-async def test_a_note_is_logged_once_and_counted_every_time() -> None:
+async def test_a_note_is_logged_once_and_counted_every_time(caplog: pytest.LogCaptureFixture) -> None:
     async def noted() -> AsyncGenerator[Item, None]:
         yield UP.sample(1)
         yield Note("statements", "pg_stat_statements is not installed", Outcome.MISSING, dropped=2)
@@ -161,11 +160,11 @@ async def test_a_note_is_logged_once_and_counted_every_time() -> None:
     telemetry = Telemetry()
     runner = Runner([Job("thing", Scripted(noted, noted, good), 1, 1)], Store("jackpot", {"thing": 9}, telemetry))
 
-    with capture_logs() as logs:
+    with caplog.at_level("INFO"):
         for _ in range(3):
             await runner.run_once()
 
-    assert [entry["event"] for entry in logs] == ["part of a collection is missing", "part of a collection is back"]
+    assert caplog.messages == ["part of a collection is missing", "part of a collection is back"]
     assert telemetry.of("thing").failures[Outcome.MISSING] == 2
     assert telemetry.of("thing").dropped == 4
     assert telemetry.of("thing").outcome is Outcome.OK

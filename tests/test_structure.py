@@ -31,10 +31,10 @@ ALLOWED: dict[str, set[str]] = {
     # A collector describes its own settings and so needs their base; it never sees the runtime or another collector.
     "collectors": {*CORE, "clients", "config", "observations", "operations", "redaction", "words"},
     "store": {*CORE, "compression", "exposition", "telemetry"},
-    "runtime": {*CORE, "exposition", "store"},
-    "engine": {*CORE, "clients", "collectors", "config", "runtime", "store", "telemetry"},
+    "runtime": {*CORE, "exposition", "logs", "store"},
+    "engine": {*CORE, "clients", "collectors", "config", "logs", "runtime", "store", "telemetry"},
     "web": {*CORE, "engine", "exposition", "store", "telemetry"},
-    "serve": {"errors", "config", "engine", "web"},
+    "serve": {"errors", "config", "engine", "logs", "web"},
     "check": {*CORE, "config", "engine", "exposition", "store", "telemetry"},
     "tools": {"errors"},
     "instrument": {"model", "operations", "words"},

@@ -57,7 +57,7 @@ Namespace = Annotated[str, AfterValidator(_check_namespace)]
 class Section(BaseModel):
     """Base of every block of settings: unknown keys are errors, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-
-import structlog
 
 from .clients import Clients
 from .collectors import discover
 from .config import Settings, TargetBase, section, shared_schedule, timing
 from .errors import InvalidInputError
+from .logs import fields
 from .runtime import Job, Runner
 from .store import Store
 from .telemetry import ProcessTelemetry, Telemetry
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("engine")
+log = logging.getLogger(__name__)
 
 MAIN = ""
 """The name of the target whose settings stand at the top of the file."""
@@ -90,7 +90,7 @@ class Exporter:
                 settings = self._load()
             except InvalidInputError as error:
                 self.process.set_reload_failed()
-                log.error("reload failed, the old settings stay in force", error=str(error))  # noqa: TRY400
+                log.error("reload failed, the old settings stay in force", extra=fields(error=error))  # noqa: TRY400
                 raise
             old, new = self.engines, self._build(settings)
             for name, engine in new.items():

@@ -7,20 +7,20 @@ place that catches `Exception`. A bug in the runner itself ends the process, vis
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-import structlog
-
 from .errors import SourceError
 from .exposition import Family, render
+from .logs import fields
 from .model import Collector, Frame, Item, Note, Outcome, Sample
 from .store import Batch, Store
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("runtime")
+log = logging.getLogger(__name__)
 
 _START_JITTER_SECONDS = 0.2  # spreads the first collections; later ones keep the phase they began with
 
@@ -103,7 +103,7 @@ async def _gather(job: Job, items: list[Item]) -> tuple[Outcome, str]:
 
 
 def _bug(job: Job, error: Exception) -> tuple[Outcome, str]:
-    log.error("collector has a bug", collector=job.name, exc_info=error)
+    log.error("collector has a bug", extra=fields(collector=job.name), exc_info=error)
     return Outcome.BUG, f"{type(error).__name__}: {error}"
 
 
@@ -117,12 +117,13 @@ class _Reporter:
     def report(self, batch: Batch) -> None:
         before = self._outcomes.get(batch.collector, Outcome.OK)
         self._outcomes[batch.collector] = batch.outcome
-        if not batch.outcome.is_success and batch.outcome is not before:
-            log.warning("collection failed", collector=batch.collector, reason=batch.outcome.value, error=batch.message)
-        elif batch.outcome.is_success and not before.is_success:
-            log.info("collection works again", collector=batch.collector)
         if batch.outcome.is_success:
+            if not before.is_success:
+                log.info("collection works again", extra=fields(collector=batch.collector))
             self._report_notes(batch)
+        elif batch.outcome is not before:
+            what = fields(collector=batch.collector, reason=batch.outcome.value, error=batch.message)
+            log.warning("collection failed", extra=what)
 
     def _report_notes(self, batch: Batch) -> None:
         before = self._notes.get(batch.collector, {})
@@ -130,12 +131,7 @@ class _Reporter:
         self._notes[batch.collector] = now
         for note in batch.notes:
             if note.key not in before:
-                log.warning(
-                    "part of a collection is missing",
-                    collector=batch.collector,
-                    part=note.key,
-                    reason=note.outcome.value,
-                    error=note.message,
-                )
+                what = fields(collector=batch.collector, part=note.key, reason=note.outcome.value, error=note.message)
+                log.warning("part of a collection is missing", extra=what)
         for key in before.keys() - now.keys():
-            log.info("part of a collection is back", collector=batch.collector, part=key)
+            log.info("part of a collection is back", extra=fields(collector=batch.collector, part=key))

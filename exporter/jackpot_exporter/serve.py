@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import logging
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import structlog
 from aiohttp import web
 
 from . import __version__
 from .config import Settings
 from .engine import Exporter
 from .errors import ExporterError, InvalidInputError
+from .logs import fields
 from .web.app import Site
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger("serve")
+log = logging.getLogger(__name__)
 
 _DRAIN_SECONDS = 2.0
 
@@ -48,6 +50,7 @@ async def serve(load: Callable[[], Settings], host: str | None, port: int, telem
     try:
         await _listen(runner, host, port)
         exporter.start()
+        _calm_the_garbage_collector()
         await _first(stop.wait(), exporter.wait())
     finally:
         log.info("stopping")
@@ -55,12 +58,23 @@ async def serve(load: Callable[[], Settings], host: str | None, port: int, telem
         await exporter.stop()
 
 
+def _calm_the_garbage_collector() -> None:
+    """What was made to start stays for ever, and a round makes many values and no cycles: look for those seldom.
+
+    Looking every 700 allocations, the default, takes a seventh of the time of a round with 10,000 pools.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def _listen(runner: web.AppRunner, host: str | None, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         raise ListenError(f"cannot listen on {host or ''}:{port}: {error.strerror}") from None
-    log.info("listening", addresses=[f"{a[0]}:{a[1]}" for a in runner.addresses], version=__version__)
+    addresses = ",".join(f"{address[0]}:{address[1]}" for address in runner.addresses)
+    log.info("listening", extra=fields(addresses=addresses, version=__version__))
 
 
 async def _reload_quietly(exporter: Exporter) -> None:
