@@ -11,7 +11,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from ..clients.http import HttpClient, Request
+import yaml
+
+from ..clients.http import HttpClient
+from ..clients.http_exchange import Request
 from ..clients.http_options import HttpOptions
 from ..errors import BadDataError, SourceError
 from .incidents import Alert, Silence, read_alert, read_silence
@@ -82,6 +85,12 @@ class Alertmanager(_Server):
     async def post(self, alerts: Iterable[Mapping[str, Any]]) -> None:
         """Hand over alerts as Prometheus does."""
         await self._ask("/api/v2/alerts", "POST", list(alerts))
+
+    async def receivers(self) -> list[dict[str, Any]]:
+        """As its configuration has them, without their secrets."""
+        status = await self._ask_json("/api/v2/status")
+        found: list[dict[str, Any]] = yaml.safe_load(status["config"]["original"])["receivers"]
+        return found
 
     async def metrics(self) -> str:
         """Its own metrics as text."""

@@ -1,0 +1,60 @@
+"""A site of the demo's own: the bundle compiled with values that shorten times and lead every channel to the sink.
+
+The product's files are used as they are; only values differ, as at any site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..bundle import compile_bundle, generate, load_packs
+from .programs import SinkProcess
+from .prometheus import AlertmanagerServer
+
+_RETENTION = "--data.retention=240h"
+_AMAZON = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
+"""Amazon's client signs what it sends; the sink does not look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the files of a site are."""
+
+    folder: Path
+
+    @property
+    def rules(self) -> Path:
+        return self.folder / "prometheus" / "rules"
+
+    @property
+    def alertmanager(self) -> Path:
+        return self.folder / "alertmanager" / "alertmanager.yml"
+
+
+def write_site(folder: Path, sink: SinkProcess, values: Mapping[str, Any]) -> Site:
+    """Compile the bundle into `folder`; `values` are a site's, without addresses and secrets."""
+    secrets = folder / "secrets"
+    secrets.mkdir(parents=True, exist_ok=True)
+    for name, content in sink.secrets().items():
+        (secrets / name).write_text(content)
+    routing = {**sink.routing(), "secrets": str(secrets), **values.get("routing", {})}
+    file = folder / "values.yaml"
+    file.write_text(yaml.safe_dump({**values, "routing": routing}, sort_keys=False))
+    generate(compile_bundle(load_packs(values=file)), folder, check=False)
+    return Site(folder)
+
+
+class SiteAlertmanager(AlertmanagerServer):
+    """Alertmanager with the configuration of a site."""
+
+    def __init__(self, site: Site, *arguments: str, version: str | None = None) -> None:
+        super().__init__(site.alertmanager, _RETENTION, *arguments, version=version)
+
+    def command(self) -> list[str]:
+        environment = [f"{name}={value}" for name, value in _AMAZON.items()]
+        return ["/usr/bin/env", *environment, *super().command()]
