@@ -350,6 +350,19 @@ async def test_probes_that_all_hang_are_all_failing_in_time() -> None:
     assert len(found.by("probe_success", "probe")) == 600
 
 
+async def test_five_hundred_probes_are_little_work_for_one_core() -> None:
+    async with answering(http(b"ok")) as server:
+        blocks = [{"name": f"p{i}", "url": server.url} for i in range(500)]
+        async with Target({"interval": 15, "probes": blocks}, probes.TYPE) as target:
+            started = time.process_time()
+            found = await target.collect("probes")
+            seconds = time.process_time() - started
+
+    assert set(found.by("probe_success", "probe").values()) == {1}
+    assert len(server.requests) == 500
+    assert seconds < 15 / 4  # of which the test's own server takes its part
+
+
 @pytest.mark.parametrize("count", [1, 7, 256, 257, 500, 2000])
 def test_the_pace_fits_the_time(count: int) -> None:
     gap, each = probes.pace(count, 9.0)

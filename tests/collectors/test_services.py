@@ -32,13 +32,14 @@ async def platform(*answers: bytes | None, **of_the_first: Any) -> Round:
 
 
 async def test_each_service_of_a_platform_has_its_state() -> None:
-    found = await platform(WELL, HALF, ILL, None)
+    found = await platform(WELL, HALF, ILL, None, http(b"login", 401))
 
     assert found.outcome is Outcome.OK
-    assert found.by("ticketing_service_up", "service_name") == {"s0": 1, "s1": 1, "s2": 0, "s3": 0}
+    assert found.by("ticketing_service_up", "service_name") == {"s0": 1, "s1": 1, "s2": 0, "s3": 0, "s4": 1}
     assert found.value("ticketing_service_health_status", service_name="s1", status="degraded") == 1
-    assert found.by("ticketing_platform_services", "status") == {"healthy": 1, "degraded": 1, "unhealthy": 2}
-    assert found.notes == {"s3": Outcome.REFUSED}
+    assert found.by("ticketing_platform_services", "status") == {"healthy": 1, "degraded": 2, "unhealthy": 2}
+    # That one is down is a fact; that one wants a login is ours to mend.
+    assert found.notes == {"s3": Outcome.OK, "s4": Outcome.AUTH}
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ COUNT = gauge("platform_services", "Services of the platform in each state.", "s
 METRICS: tuple[MetricSpec, ...] = (SERVICE_UP, STATUS, RESPONSE, PLATFORM, COUNT)
 
 _AT_ONCE = 32
+_FACTS = (Outcome.REFUSED, Outcome.TIMEOUT)
+"""What says something about the service; the rest says that the settings do not fit it."""
 
 
 class PlatformService(HealthReading, Schedule):
@@ -106,7 +108,8 @@ def _service(name: str, result: Visit) -> Iterator[Item]:
     if result.seconds is not None:
         yield RESPONSE.sample(result.seconds, name)
     if result.failure is not None:
-        yield Note(name, f"{name}: {result.failure}", result.failure.outcome)
+        outcome = result.failure.outcome
+        yield Note(name, f"{name}: {result.failure}", Outcome.OK if outcome in _FACTS else outcome)
 
 
 def _build(settings: tuple[PlatformService, ...], timeout_seconds: float, clients: Clients) -> Collector | None:
