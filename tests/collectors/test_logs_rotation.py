@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.log_tail import LogTail, LogWriter, assert_exact, operations, tail
+from harness.waiting import eventually_async
 from jackpot_exporter.model import Outcome
 
 # ruff: noqa: ASYNC240 - a test has nothing else to do while a file is renamed
@@ -383,6 +384,96 @@ async def test_two_readers_of_one_checkpoint_count_each_line_once(log: Path, sta
 
     assert_exact(await second.collect(), writer)
     assert_exact(await first.collect(), writer)
+
+
+async def test_a_checkpoint_that_cannot_be_read_at_first_is_not_replaced(
+    log: Path, state: Path, tmp_path: Path, writer: LogWriter
+) -> None:
+    """A mount may come late, a permission may be given later."""
+    follower = LogTail(log, state, start="end")
+    await follower.collect()
+    writer.write(10)
+    (checkpoint,) = state.glob("*.json")
+    checkpoint.rename(tmp_path / "kept")
+    checkpoint.symlink_to(checkpoint.name)  # reading it fails even for root
+    follower.restart()
+    early = await follower.collect()
+    assert checkpoint.is_symlink()
+    (tmp_path / "kept").rename(checkpoint)
+
+    found = await follower.collect()
+
+    assert len(early.notes) == 1
+    assert found.notes == {}
+    assert_exact(found, writer)
+
+
+async def test_an_empty_file_is_not_taken_for_an_older_one(log: Path, state: Path, writer: LogWriter) -> None:
+    follower = LogTail(log, state, linger="1ms")
+    writer.write(10)
+    await follower.collect()
+    rename(writer)
+    await follower.collect()
+    await follower.collect()
+    follower.restart()
+    log.rename(log.with_name("elsewhere"))
+    writer.reopen()
+    writer.write(3)
+
+    found = await follower.collect()
+
+    assert tail(found, "lines_total") == 13
+    assert tail(found, "losses_total") == 1  # nobody knows what was written to it
+
+
+async def test_nothing_is_shown_before_it_is_saved(log: Path, state: Path, writer: LogWriter) -> None:
+    """Or a restart would go back behind what was scraped, and a rate would take that for new events."""
+    follower = LogTail(log, state, timeout_seconds=0.5)
+    writer.write(10)
+    await follower.collect()
+    (checkpoint,) = state.glob("*.json")
+    follower.restart()
+    await follower.collect()
+    writer.write(5)
+    # Opening a FIFO for writing hangs until somebody reads it.
+    blocked = state / f"{checkpoint.stem}.{os.getpid()}-{id(follower.log()._checkpoint):x}.new"
+    os.mkfifo(blocked)
+
+    hanging = await follower.collect()
+    still = await follower.collect()
+    os.close(os.open(blocked, os.O_RDONLY | os.O_NONBLOCK))
+    blocked.unlink(missing_ok=True)
+
+    for found in (hanging, still):
+        assert list(found.notes.values()) == [Outcome.TIMEOUT]
+        assert tail(found, "lines_total") == 10
+    await eventually_async(lambda: _is_exact(follower, writer))
+
+
+async def _is_exact(follower: LogTail, writer: LogWriter) -> bool:
+    assert_exact(await follower.collect(), writer)
+    return True
+
+
+@pytest.mark.parametrize("is_away", [False, True], ids=["watching", "away"])
+@pytest.mark.parametrize("rotate", [rename, empty_after_copy])
+async def test_files_that_begin_alike_are_told_apart(
+    log: Path, state: Path, writer: LogWriter, rotate: Callable[[LogWriter, str], Path], is_away: bool
+) -> None:
+    """A service may greet with the same words at the head of every file."""
+    greeting = b'{"level":"info","message":"' + b"hello " * 200 + b'"}\n'
+    follower = LogTail(log, state, linger="1ms")
+    for turn in range(4):
+        writer.write_raw(greeting)
+        writer.write(20)
+        await follower.collect()
+        writer.write(5)
+        compress(rotate(writer, f".{turn}"))
+        if is_away:
+            follower.restart()
+    writer.lines += 4
+
+    assert_exact(await follower.collect(), writer)
 
 
 async def test_a_folder_that_cannot_be_written_is_said(log: Path, tmp_path: Path, writer: LogWriter) -> None:

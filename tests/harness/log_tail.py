@@ -97,6 +97,11 @@ class LogTail:
         assert collector is not None
         self._job = Job(TYPE.name, collector, 15.0, 10.0)
 
+    def log(self) -> Any:
+        """The one log of the collector."""
+        (found,) = self._job.collector._logs.values()  # type: ignore[attr-defined]
+        return found
+
     async def collect(self) -> Round:
         return Round(await collect(self._job, "jackpot"))
 

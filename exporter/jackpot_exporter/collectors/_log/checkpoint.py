@@ -1,13 +1,11 @@
 """Positions and counts on disk, always together, so that at any moment the one belongs to the other.
 
-The file is replaced whole. Whoever has the lock may read on and replace it: the running exporter for the length of a
-round, or the command `once` between two rounds; the other one then goes on from what it finds. Without a folder the
-state lives in memory alone.
+The file is replaced whole. No lock is needed: whoever writes it, the running exporter or the command `once` beside
+it, writes a position with the counts that belong to it, and both read on to the end of the log from wherever they are.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from contextlib import suppress
@@ -39,35 +37,19 @@ class Checkpoint:
         digest = blake2b("\0".join((namespace, pattern, name)).encode(), digest_size=6).hexdigest()
         word = re.sub(r"[^A-Za-z0-9]+", "-", Path(pattern).name).strip("-")[:40]
         self._path = folder / f"log-{word}-{digest}.json"
-        self._lock: int | None = None
-        self._known: tuple[int, int, int] | None = None
-        self._content = b""
+        self._saved = b""
 
-    def lock(self) -> bool:
-        """Take the lock if nobody else has it. OSError when the folder cannot be written."""
+    def load(self) -> LogState | None:
+        """What was saved last. BadDataError when that is damaged; it is put aside."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        for left in self._path.parent.glob(f"{self._path.stem}.*.new"):  # by a process that was killed
+            left.unlink(missing_ok=True)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self._lock = descriptor
-        return True
-
-    def unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
-
-    def load_changed(self) -> LogState | None:
-        """What stands there, unless this object wrote or read it last. BadDataError, once, when it is damaged."""
-        status = self._status()
-        if status is None or status == self._known:
+            content = self._path.read_bytes()
+        except FileNotFoundError:
             return None
-        self._known = status
         try:
-            state = msgspec.json.decode(self._path.read_bytes(), type=LogState)
+            state = msgspec.json.decode(content, type=LogState)
             if state.format != _FORMAT:
                 raise msgspec.ValidationError(f"format {state.format} instead of {_FORMAT}")
         except msgspec.DecodeError as error:
@@ -78,12 +60,12 @@ class Checkpoint:
 
     def save(self, content: bytes) -> None:
         """Replace the file, unless it holds this already. OSError leaves the old one."""
-        if content == self._content and self._known is not None and self._known == self._status():
+        if content == self._saved and self._path.exists():
             return
-        new = self._path.with_suffix(".new")
+        new = self._path.with_suffix(f".{os.getpid()}-{id(self):x}.new")
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            with open(descriptor, "wb") as file:  # noqa: PTH123 - opened with its mode above
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(descriptor)
@@ -92,16 +74,9 @@ class Checkpoint:
             with suppress(OSError):
                 new.unlink()
             raise
-        self._known, self._content = self._status(), content
+        self._saved = content
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(folder)
+            os.fsync(folder)  # or a loss of power might undo the replacement
         finally:
             os.close(folder)
-
-    def _status(self) -> tuple[int, int, int] | None:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size

@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import glob
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,8 +30,6 @@ from .totals import Totals
 from .trail import Reel, TailCounts, Trail, TrailState
 
 _BATCH_LINES = 300
-_LOCK_TRIES = 40
-_LOCK_WAIT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +51,7 @@ class Follower:
         self.notes: dict[str, Note] = {}
         self._checkpoint = Checkpoint(folder, namespace, settings.path, label) if folder else None
         self._thread = FileThread(f"log {label}")
+        self._is_loaded = False
         self._is_new = True
         self._adopt(LogState())
 
@@ -75,40 +72,16 @@ class Follower:
     async def round(self, seconds: float) -> None:
         """Read what is new, for about so many seconds, and save; `notes` then tells what could not be had."""
         self.notes = {}
-        async with self._locked() as may_read:
-            if may_read:
-                await self._thread.run(self._load)
-                self.shown = self.shown or self._now()
-                await self._thread.run(self._look)
-                await self._read_all(seconds)
-                await self._save()
-                self.shown = self._now()
+        if not self._is_loaded:
+            await self._thread.run(self._load)
+        self.shown = self.shown or self._now()
+        await self._thread.run(self._look)
+        await self._read_all(seconds)
+        await self._save()
+        self.shown = self._now()
 
     def _now(self) -> Shown:
         return Shown(self.counts.totals.copy(), msgspec.structs.replace(self.tail))
-
-    @asynccontextmanager
-    async def _locked(self) -> AsyncIterator[bool]:
-        if self._checkpoint is None:
-            yield True
-            return
-        try:
-            yield await self._lock(self._checkpoint)
-        finally:
-            self._thread.afterwards(self._checkpoint.unlock)  # a cancelled round may still be saving
-
-    async def _lock(self, checkpoint: Checkpoint) -> bool:
-        """Whether this round may read; where the folder cannot be written, it may, and cannot save."""
-        try:
-            for _ in range(_LOCK_TRIES):
-                if await self._thread.run(checkpoint.lock):
-                    return True
-                await asyncio.sleep(_LOCK_WAIT_SECONDS)
-        except OSError as error:
-            self._note("checkpoint", error, "nothing is kept over a restart")
-            return True
-        self._say("checkpoint", "another process is reading this log", Outcome.REFUSED)
-        return False
 
     def _look(self) -> None:
         """In the thread: which files there are, and what happened to them."""
@@ -128,15 +101,15 @@ class Follower:
                 self._note(str(path), error)
 
     def _load(self) -> None:
-        """In the thread: go on from what was saved by another process, or by an earlier one."""
-        if self._checkpoint is None:
-            return
+        """In the thread: go on from what was saved, or from what is in memory until that can be read."""
+        self._is_loaded = True
         try:
-            state = self._checkpoint.load_changed()
+            state = self._checkpoint.load() if self._checkpoint else None
         except BadDataError as error:
             self.tail.losses += 1
             self._note("checkpoint", error)
         except OSError as error:
+            self._is_loaded = False
             self._note("checkpoint", error, "nothing is kept over a restart")
         else:
             if state is not None:
@@ -285,7 +258,8 @@ class Follower:
         trail.finish(reel)
 
     async def _save(self) -> None:
-        if self._checkpoint is None:
+        # What could not be read must not be replaced: it may say where to go on.
+        if self._checkpoint is None or not self._is_loaded:
             return
         content = msgspec.json.encode(self._state())
         try:

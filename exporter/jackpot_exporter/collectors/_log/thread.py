@@ -16,8 +16,7 @@ from typing import Any, TypeVar
 from ...errors import SourceTimeoutError
 
 T = TypeVar("T")
-_Caller = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
-_Task = tuple[Callable[[], Any], _Caller | None]
+_Task = tuple[Callable[[], Any], asyncio.AbstractEventLoop, "asyncio.Future[Any]"]
 
 
 class FileThread:
@@ -40,12 +39,8 @@ class FileThread:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._last = _Call(call)
-        self._queue().put((self._last, (loop, future)))
+        self._queue().put((self._last, loop, future))
         return await future
-
-    def afterwards(self, call: Callable[[], None]) -> None:
-        """Make this call, which must not raise, when all others have come back; nobody waits for it."""
-        self._queue().put((call, None))
 
     def _queue(self) -> SimpleQueue[_Task | None]:
         if self._tasks is None:
@@ -78,16 +73,14 @@ def _work(tasks: SimpleQueue[_Task | None]) -> None:
         del task
 
 
-def _do(call: Callable[[], Any], caller: _Caller | None) -> None:
+def _do(call: Callable[[], Any], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
     result, failure = None, None
     try:
         result = call()
     except BaseException as error:  # noqa: BLE001 - handed over to whoever waits
         failure = error
-    if caller is not None:
-        loop, future = caller
-        with suppress(RuntimeError):  # the loop has closed meanwhile
-            loop.call_soon_threadsafe(_deliver, future, result, failure)
+    with suppress(RuntimeError):  # the loop has closed meanwhile
+        loop.call_soon_threadsafe(_deliver, future, result, failure)
 
 
 def _deliver(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:

@@ -21,7 +21,7 @@ import msgspec
 
 from ...errors import BadDataError
 from .archives import find_archives
-from .mark import Mark, Print
+from .mark import Mark
 from .tape import Tape, open_tape
 
 _MOST_FINISHED = 32
@@ -32,7 +32,7 @@ class TrailState(msgspec.Struct):
     """What of a trail stands on disk."""
 
     marks: list[Mark] = []
-    finished: list[Print] = []
+    finished: list[Mark] = []
 
 
 class TailCounts(msgspec.Struct):
@@ -125,7 +125,7 @@ class Trail:
 
     def finish(self, reel: Reel) -> None:
         """Forget a file that was read to its end."""
-        self._finished.append(reel.mark.head)
+        self._finished.append(reel.mark)
         self.reels.remove(reel)
 
     def lose(self, reel: Reel) -> None:
@@ -165,8 +165,8 @@ class Trail:
     def _knows(self, tape: Tape) -> bool:
         if any(reel.tape is not None and reel.tape.identity == tape.identity for reel in self.reels):
             return True
-        heads = [reel.mark.head for reel in self.reels] + list(self._finished)
-        return any(head.length and head.fits(tape.read(0, head.length)) for head in heads)
+        marks = [reel.mark for reel in self.reels] + list(self._finished)
+        return any(mark.head.length and mark.is_of(tape) for mark in marks)
 
     def _find(self, mark: Mark, arrived: Tape | None) -> Tape | None:
         """The file of a mark: at the path, renamed, copied, compressed; None when it is nowhere."""
