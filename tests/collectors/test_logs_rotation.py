@@ -229,6 +229,21 @@ async def test_a_finished_file_is_not_read_again_when_it_is_compressed(
     assert_exact(await follower.collect(), writer)
 
 
+async def test_a_finished_file_is_known_though_its_time_has_changed(log: Path, state: Path, writer: LogWriter) -> None:
+    follower = LogTail(log, state, linger="1ms")
+    writer.write(10)
+    await follower.collect()
+    old = rename(writer)
+    writer.write(2)
+    await follower.collect()
+    await follower.collect()
+    rename(writer, ".2")
+    writer.write(3)
+    os.utime(old)
+
+    assert_exact(await follower.collect(), writer)
+
+
 @pytest.mark.parametrize("is_away", [False, True], ids=["watching", "away"])
 async def test_the_last_line_of_a_finished_file_needs_no_line_break(
     log: Path, state: Path, writer: LogWriter, is_away: bool
