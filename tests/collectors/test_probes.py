@@ -68,6 +68,23 @@ async def test_an_http_probe_says_what_blackbox_exporter_says() -> None:
     assert 0 < sum(phases.values()) <= (found.value("probe_duration_seconds") or 0)
 
 
+BLACKBOX = """
+dns_lookup_time_seconds duration_seconds failed_due_to_regex http_content_length http_duration_seconds{phase}
+http_redirects http_ssl http_status_code http_uncompressed_body_length http_version ip_protocol
+ssl_earliest_cert_expiry ssl_last_chain_expiry_timestamp_seconds success tls_version_info{version}
+"""
+"""What blackbox_exporter 0.23 says of an HTTPS server, but for ip_addr_hash and ssl_last_chain_info (fingerprints)."""
+
+
+async def test_the_families_and_labels_are_those_of_blackbox_exporter(authority: Authority) -> None:
+    async with answering(http(b"ok"), authority.server("peer")) as server:
+        found = await tried({"url": server.url, "ca_file": str(authority.file)})
+
+    labels = {name: sorted({label for label, _ in pairs} - {"probe"}) for name, pairs in found.series}
+    said = {name.removeprefix("probe_") + (f"{{{names[0]}}}" if names else "") for name, names in labels.items()}
+    assert said - {"tls_cipher_info{cipher}"} == set(BLACKBOX.split())
+
+
 async def test_the_time_goes_to_the_phase_that_took_it() -> None:
     async def slow(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.2)
@@ -91,7 +108,8 @@ async def test_https_shows_the_connection_and_when_the_chain_ends(authority: Aut
     assert found.value("probe_success") == 1, reason(found)
     assert found.value("probe_http_ssl") == 1
     assert found.value("probe_ssl_earliest_cert_expiry") == authority.expiry("good")
-    assert found.by("probe_tls_version_info", "version") == {"TLSv1.3": 1}
+    assert found.value("probe_ssl_last_chain_expiry_timestamp_seconds") == authority.expiry("good")
+    assert found.by("probe_tls_version_info", "version") == {"TLS 1.3": 1}
     assert len(found.by("probe_tls_cipher_info", "cipher")) == 1
     assert found.by("probe_http_duration_seconds", "phase")["tls"] > 0.0005
 
@@ -134,6 +152,7 @@ async def test_any_certificate_is_accepted_when_the_settings_say_so(authority: A
 
     assert found.value("probe_success") == 1
     assert found.value("probe_ssl_earliest_cert_expiry") == authority.expiry("old")
+    assert found.value("probe_ssl_last_chain_expiry_timestamp_seconds") is None
 
 
 async def test_a_client_certificate_is_shown_and_renewed_without_a_restart(

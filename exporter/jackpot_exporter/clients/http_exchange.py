@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from socket import AddressFamily
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 from ..errors import AuthError, BadDataError, MissingError, PermissionDeniedError, RefusedError
 
@@ -58,9 +58,12 @@ Phase = Literal["resolve", "connect", "tls", "processing", "transfer"]
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """The chain that a server showed; times are Unix seconds."""
+    """A TLS connection; times are Unix seconds."""
 
     earliest_expiry: float
+    """Of all that the server showed."""
+    chain_expiry: float | None
+    """Of the chain by which it was found to be trusted; None when that was not asked for."""
     version: str
     cipher: str
 
@@ -101,14 +104,25 @@ class Trace:
 
 
 def _certificates(connection: ssl.SSLObject) -> Certificates | None:
-    # The public way to the chain came with Python 3.13 and gives DER, which the standard library cannot read. This
+    # The public way to the chains came with Python 3.13 and gives DER, which the standard library cannot read. This
     # one gives the same fields as getpeercert, also for certificates that are not trusted.
-    chain = connection._sslobj.get_unverified_chain() or ()  # type: ignore[attr-defined]
-    expiries = [ssl.cert_time_to_seconds(found["notAfter"]) for found in (c.get_info() for c in chain)]
-    if not expiries:
+    tls = connection._sslobj  # type: ignore[attr-defined]
+    shown = _expiry(tls.get_unverified_chain())
+    if shown is None:
         return None
+    is_verified = connection.context.verify_mode is not ssl.CERT_NONE
     cipher = connection.cipher()
-    return Certificates(min(expiries), connection.version() or "", cipher[0] if cipher else "")
+    return Certificates(
+        shown,
+        _expiry(tls.get_verified_chain()) if is_verified else None,
+        (connection.version() or "").replace("TLSv", "TLS "),
+        cipher[0] if cipher else "",
+    )
+
+
+def _expiry(chain: Any) -> float | None:
+    """When the first certificate of a chain expires."""
+    return min((ssl.cert_time_to_seconds(each.get_info()["notAfter"]) for each in chain or ()), default=None)
 
 
 def raise_for_status(answer: Answer) -> None:

@@ -28,6 +28,11 @@ EXPIRY = gauge(
     "Unix time at which the first certificate of the chain expires, also when the chain is not trusted.",
     "probe",
 )
+CHAIN_EXPIRY = gauge(
+    "probe_ssl_last_chain_expiry_timestamp_seconds",
+    "Unix time at which the chain expires by which the server is trusted.",
+    "probe",
+)
 WEBSOCKET_STATUS = gauge("probe_websocket_status_code", "HTTP status of the upgrade; 0 when none came.", "probe")
 UPGRADED = gauge("probe_websocket_connection_upgraded", "Whether the connection became a WebSocket.", "probe")
 PING = gauge("probe_websocket_ping_seconds", "Round trip of a ping over the WebSocket.", "probe")
@@ -41,7 +46,7 @@ SINGLE: Mapping[str, MetricSpec] = {
     spec.name: spec
     for spec in (
         SUCCESS, DURATION, DNS, PROTOCOL, REGEX, STATUS, REDIRECTS, SSL, VERSION, LENGTH, BODY, MODIFIED, EXPIRY,
-        WEBSOCKET_STATUS, UPGRADED, PING, ADDRESSES,
+        CHAIN_EXPIRY, WEBSOCKET_STATUS, UPGRADED, PING, ADDRESSES,
     )
 }  # fmt: skip
 """Those whose only label is the probe."""

@@ -65,6 +65,8 @@ def _describe(trace: Trace, found: Finding) -> None:
         values[families.PROTOCOL.name] = 6 if trace.family == AF_INET6 else 4
     if trace.certificates is not None:
         values[families.EXPIRY.name] = trace.certificates.earliest_expiry
+        if trace.certificates.chain_expiry is not None:
+            values[families.CHAIN_EXPIRY.name] = trace.certificates.chain_expiry
         found.tls_version, found.tls_cipher = trace.certificates.version, trace.certificates.cipher
 
 
