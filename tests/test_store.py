@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 
 import pytest
 
+from harness.waiting import eventually_async
+from jackpot_exporter import compression
 from jackpot_exporter.exposition import Format, render_now
 from jackpot_exporter.model import Note, Outcome, Sample, gauge
 from jackpot_exporter.store import Batch, Store
@@ -168,14 +171,47 @@ async def test_readiness_needs_every_collector(store: Store) -> None:
     assert store.telemetry.is_complete
 
 
+@pytest.fixture
+def compressed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The texts that were compressed."""
+    texts: list[bytes] = []
+    compress = compression.compress
+
+    def counting(text: bytes) -> compression.Piece:
+        texts.append(text)
+        return compress(text)
+
+    monkeypatch.setattr(compression, "compress", counting)
+    return texts
+
+
 async def test_what_was_asked_for_lately_is_ready_before_it_is_asked_again(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, compressed: list[bytes]
 ) -> None:
     store.page(Format.TEXT, gzipped=True)
-    await store.put(batch(VALUE.sample(1)))
+    compressed.clear()
 
-    compressed: list[bytes] = []
-    monkeypatch.setattr("jackpot_exporter.compression.compress", compressed.append)
+    await store.put(batch(VALUE.sample(1)))
+    await eventually_async(lambda: asyncio.sleep(0, bool(compressed)))
+    ready = len(compressed)
     store.page(Format.TEXT, gzipped=True)
+
+    assert len(compressed) == ready
+
+
+async def test_a_large_batch_is_ready_before_it_is_shown(store: Store, compressed: list[bytes]) -> None:
+    store.page(Format.TEXT, gzipped=True)
+    compressed.clear()
+    wide = gauge("wide", "", "label")
+
+    await store.put(batch(*(wide.sample(1, "x" * 100 + str(n)) for n in range(4000))))
+
+    assert [len(text) > 400_000 for text in compressed] == [True]
+
+
+async def test_what_nobody_asked_for_is_not_made(store: Store, compressed: list[bytes]) -> None:
+    wide = gauge("wide", "", "label")
+
+    await store.put(batch(*(wide.sample(1, "x" * 100 + str(n)) for n in range(4000))))
 
     assert compressed == []

@@ -10,12 +10,14 @@ Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and the Op
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from operator import concat
 
 from .model import COUNTER_MODULUS, Bucket, Exemplar, Frame, Histogram, Kind, MetricSpec, Number, Sample, Summary
 
+_WIDE = 1024  # series; families above it are put together one at a time
 _EXEMPLAR_MAX = 128  # characters of an exemplar's labels, by the OpenMetrics specification
 
 
@@ -75,11 +77,16 @@ async def render(items: Iterable[Sample | Frame], namespace: str) -> dict[str, F
         if isinstance(item, Sample):
             _lines_of(building, item.spec, namespace).add(item)
         elif item.columns:
-            heads = [_labels(item.columns[0].spec.labels, row) for row in item.rows]
+            heads = [_labels(item.columns[0].spec.labels, row) + " " for row in item.rows]
             for column in item.columns:
                 _lines_of(building, column.spec, namespace).extend(heads, column.values)
             await asyncio.sleep(0)
-    return {name: lines.family() for name, lines in building.items()}
+    families: dict[str, Family] = {}
+    for name, lines in building.items():
+        families[name] = lines.family()
+        if lines.is_wide:
+            await asyncio.sleep(0)
+    return families
 
 
 def render_now(items: Iterable[Sample], namespace: str) -> dict[str, Family]:
@@ -135,55 +142,77 @@ def number_text(value: Number) -> str:
 
 
 class _Lines:
-    """The lines of one family while it is being built."""
+    """The lines of one family while it is being built: blocks of ready text."""
 
     def __init__(self, spec: MetricSpec, name: str) -> None:
         self.spec = spec
         self.name = name
         self._heads: set[str] = set()
-        self._plain: list[str] = []
-        self._exemplars: list[str] | None = None
+        self._plain: list[bytes] = []
+        self._exemplars: list[bytes] | None = None
+
+    @property
+    def is_wide(self) -> bool:
+        return len(self._heads) > _WIDE
 
     def add(self, sample: Sample) -> None:
         labels = _labels(sample.spec.labels, sample.labels)
-        self._claim(labels)
+        self._claim([labels + " "])
         value = sample.value
         if isinstance(value, Histogram):
             self._add_histogram(labels, value)
         elif isinstance(value, Summary):
-            self._plain.extend(_summary_lines(self.name, labels, value))
+            self._plain.append(_encode("".join(_summary_lines(self.name, labels, value))))
         else:
-            self._plain.append(f"{self.name}{labels} {number_text(self._wrapped(value))}\n")
+            self._plain.append(_encode(f"{self.name}{labels} {number_text(_wrapped(self.spec, value))}\n"))
 
-    def extend(self, heads: list[str], values: Iterable[Number | None]) -> None:
-        name = self.name
-        for head, value in zip(heads, values, strict=True):
-            if value is not None:
-                self._claim(head)
-                self._plain.append(f"{name}{head} {number_text(self._wrapped(value))}\n")
+    def extend(self, heads: Sequence[str], values: Sequence[Number | None]) -> None:
+        """Many lines at once; `heads` are label sets, each with the blank before its value."""
+        if None in values:
+            pairs = [(head, value) for head, value in zip(heads, values, strict=True) if value is not None]
+            if not pairs:
+                return
+            heads, values = zip(*pairs, strict=True)
+        self._claim(heads)
+        texts = _texts(self.spec, values)  # type: ignore[arg-type] - without None by now
+        lines = f"\n{self.name}".join(map(concat, heads, texts))
+        self._plain.append(_encode(f"{self.name}{lines}\n"))
 
     def family(self) -> Family:
-        body = "".join(self._plain).encode("utf-8", "replace")
-        exemplars = "".join(self._exemplars).encode("utf-8", "replace") if self._exemplars is not None else None
-        return Family(self.name, self.spec.kind, self.spec.help, len(self._heads), body, exemplars)
+        exemplars = b"".join(self._exemplars) if self._exemplars is not None else None
+        return Family(self.name, self.spec.kind, self.spec.help, len(self._heads), b"".join(self._plain), exemplars)
 
-    def _claim(self, labels: str) -> None:
-        if labels in self._heads:
-            raise ValueError(f"{self.name}{labels} comes twice")
-        self._heads.add(labels)
-
-    def _wrapped(self, value: Number) -> Number:
-        if self.spec.kind is Kind.COUNTER and isinstance(value, int) and value >= COUNTER_MODULUS:
-            return value % COUNTER_MODULUS
-        return value
+    def _claim(self, heads: Sequence[str]) -> None:
+        expected = len(self._heads) + len(heads)
+        known = self._heads.intersection(heads) if self._heads and len(heads) == 1 else ()
+        self._heads.update(heads)
+        if len(self._heads) != expected:
+            double = next(iter(known), None) or max(heads, key=list(heads).count)
+            raise ValueError(f"{self.name}{double.rstrip()} comes twice")
 
     def _add_histogram(self, labels: str, value: Histogram) -> None:
-        plain = list(_histogram_lines(self.name, labels, value, with_exemplars=False))
         if self._exemplars is None and any(bucket.exemplar for bucket in value.buckets):
             self._exemplars = list(self._plain)
-        self._plain.extend(plain)
+        self._plain.append(_encode("".join(_histogram_lines(self.name, labels, value, with_exemplars=False))))
         if self._exemplars is not None:
-            self._exemplars.extend(_histogram_lines(self.name, labels, value, with_exemplars=True))
+            self._exemplars.append(_encode("".join(_histogram_lines(self.name, labels, value, with_exemplars=True))))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
+
+
+def _texts(spec: MetricSpec, values: Sequence[Number]) -> Iterable[str]:
+    """The values as text; whole columns of plain integers, the usual case, take one call."""
+    if set(map(type, values)) == {int} and (spec.kind is not Kind.COUNTER or max(values) < COUNTER_MODULUS):
+        return map(str, values)
+    return [number_text(_wrapped(spec, value)) for value in values]
+
+
+def _wrapped(spec: MetricSpec, value: Number) -> Number:
+    if spec.kind is Kind.COUNTER and isinstance(value, int) and value >= COUNTER_MODULUS:
+        return value % COUNTER_MODULUS
+    return value
 
 
 def _lines_of(building: dict[str, _Lines], spec: MetricSpec, namespace: str) -> _Lines:

@@ -23,7 +23,8 @@ from .exposition import END, Family, Format, document, join_disjoint, merge, ren
 from .model import Note, Outcome
 from .telemetry import Telemetry
 
-_THREAD_ABOVE = 256 * 1024  # bytes; compressing less is quicker than handing it to a thread
+_LARGE = 256 * 1024  # bytes of text; less is rendered and compressed in a few milliseconds
+_SETTLE_SECONDS = 0.05
 _DEMAND_SECONDS = 600.0
 _REMEMBERED = ("operations_total", "operation_duration_seconds")
 _REMEMBERED_SECONDS = 300.0  # so that the JSON documents tell of the last minutes, not of all times
@@ -129,6 +130,7 @@ class Store:
         self._shown: dict[str, _Shown] = {}
         self._ready: dict[str, _Part] = {}
         self._assembly: _Assembly | None = None
+        self._refresh: asyncio.TimerHandle | None = None
         self._demand: dict[tuple[Format, bool], float] = {}
         self._past: dict[str, deque[tuple[float, Family]]] = {f"{namespace}_{name}": deque() for name in _REMEMBERED}
         telemetry.expect(stale_after)
@@ -144,19 +146,25 @@ class Store:
         return self._stale_after.keys()
 
     async def put(self, batch: Batch) -> None:
-        """Take a batch in and make ready what scrapes have been asking for."""
+        """Take a batch in; what scrapes have been asking for lately is made ready soon after.
+
+        A large batch is made ready first, in a thread, and then shown: until then scrapes get what was before.
+        """
         now = self._clock()
         until = now + self._stale_after[batch.collector]
-        before = self._shown.get(batch.collector)
         if batch.outcome.is_success:
-            self._shown[batch.collector] = _Shown(batch.families, until)
+            shown = _Shown(batch.families, until)
         else:
-            self._shown[batch.collector] = _after_failure(before, batch, until)
+            shown = _after_failure(self._shown.get(batch.collector), batch, until)
+        if sum(len(family.body) for family in batch.families.values()) > _LARGE:
+            await self._prepare_large(batch.collector, shown, now)
+        self._shown[batch.collector] = shown
         self._remember(batch, now)
         self._count(batch)
         self._own[batch.collector] = self._render_own(batch.collector)
         self._assembly = None
-        await self._prepare(now)
+        if self._refresh is None:
+            self._refresh = asyncio.get_running_loop().call_later(_SETTLE_SECONDS, self._make_ready)
 
     def page(self, fmt: Format, *, gzipped: bool, tail: Iterable[Family] = (), only: Collection[str] = ()) -> bytes:
         """The document for one scrape: the ready parts, the ages of the moment, `tail`, the end of the format."""
@@ -208,44 +216,59 @@ class Store:
         """One part for each collector; families that several collectors have are merged into one part."""
         # In the order of the settings, not of arrival: which of two equal series is shown must not depend on timing.
         visible = {name: self._shown[name].visible(now) for name in self._stale_after if name in self._shown}
-        holders: dict[str, list[str]] = {}
-        for collector, families in visible.items():
-            for family in families:
-                holders.setdefault(family, []).append(collector)
-        shared = {family for family, names in holders.items() if len(names) > 1}
-        parts = {
-            collector: self._part_for(collector, [f for name, f in families.items() if name not in shared])
-            for collector, families in visible.items()
-        }
-        common = [
-            # A collector that failed says what was; one that works says what is.
-            merge([visible[c][family] for c in sorted(holders[family], key=lambda c: self._shown[c].is_kept(family))])
-            for family in sorted(shared)
-        ]
+        shared = _held_twice(visible.values())
+        parts = {collector: self._part_for(collector, families, shared) for collector, families in visible.items()}
+        common = [self._merged(family, visible) for family in sorted(shared)]
         parts[""] = _Part([*common, *join_disjoint(self._own.values())])
         valid_until = min((shown.next_change(now) for shown in self._shown.values()), default=float("inf"))
         return _Assembly(parts, valid_until)
 
+    def _merged(self, family: str, visible: Mapping[str, Mapping[str, Family]]) -> Family:
+        """A collector that failed says what was; one that works says what is, and is believed first."""
+        holders = [collector for collector, families in visible.items() if family in families]
+        holders.sort(key=lambda collector: self._shown[collector].is_kept(family))
+        return merge([visible[collector][family] for collector in holders])
+
     def _render_own(self, collector: str) -> dict[str, Family]:
         return render_now(self.telemetry.after_collection(collector), self.namespace)
 
-    def _part_for(self, collector: str, families: list[Family]) -> _Part:
+    def _part_for(self, collector: str, visible: Mapping[str, Family], shared: Collection[str]) -> _Part:
         """The part made before, when it holds the very same families: its bytes are ready."""
+        families = [family for name, family in visible.items() if name not in shared]
         old = self._ready.get(collector)
         if old is None or [id(f) for f in old.families] != [id(f) for f in families]:
             old = self._ready[collector] = _Part(families)
         return old
 
-    async def _prepare(self, now: float) -> None:
-        wanted = [key for key, at in self._demand.items() if now - at < _DEMAND_SECONDS]
-        for part in self._assembled(now).parts.values():
-            size = sum(len(family.body) for family in part.families)
-            for fmt, gzipped in wanted:
-                make = part.piece if gzipped else part.text
-                if size > _THREAD_ABOVE:
-                    await asyncio.to_thread(make, fmt)
-                else:
-                    make(fmt)
+    def _wanted(self, now: float) -> list[tuple[Format, bool]]:
+        return [key for key, at in self._demand.items() if now - at < _DEMAND_SECONDS]
+
+    async def _prepare_large(self, collector: str, shown: _Shown, now: float) -> None:
+        visible = {name: old.visible(now) for name, old in self._shown.items()} | {collector: shown.visible(now)}
+        families = [f for name, f in visible[collector].items() if name not in _held_twice(visible.values())]
+        part = _Part(families)
+        for fmt, gzipped in self._wanted(now):
+            await asyncio.to_thread(part.piece if gzipped else part.text, fmt)
+        self._ready[collector] = part
+
+    def _make_ready(self) -> None:
+        """Once for the batches that came together, as they do: collectors keep a common beat."""
+        self._refresh = None
+        now = self._clock()
+        parts = self._assembled(now).parts.values()
+        for fmt, gzipped in self._wanted(now):
+            for part in parts:
+                (part.piece if gzipped else part.text)(fmt)
+
+
+def _held_twice(groups: Iterable[Iterable[str]]) -> set[str]:
+    """The names that stand in more than one group."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for group in groups:
+        twice.update(seen.intersection(group))
+        seen.update(group)
+    return twice
 
 
 def _after_failure(before: _Shown | None, batch: Batch, until: float) -> _Shown:

@@ -5,6 +5,7 @@ One COPY a round, whatever the number of pools. Nothing is written and no row is
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, LiteralString
@@ -73,6 +74,7 @@ class PoolsCollector:
             yield Note("max_series", message, dropped=rest * series_per_pool(table))
         for frame in frames(shown, plan.label_names, time.time() - self._settings.inactive_after):
             yield frame
+            await asyncio.sleep(0)
 
     async def _read(self) -> tuple[Plan, bytes, int]:
         try:

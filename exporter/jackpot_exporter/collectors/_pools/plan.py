@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, LiteralString
@@ -68,6 +69,7 @@ class Plan:
                 note = Note(spec.name, f"{spec.name}: the column holds what is no number", Outcome.BAD_DATA)
             if note:
                 notes.append(note)
+            await asyncio.sleep(0)
         table = Table(list(zip(*labels, strict=True)), values)
         if len(set(table.keys)) != len(table.keys):
             message = "pools with equal labels are added up; name the column that tells them apart under pools.labels"
