@@ -147,6 +147,12 @@ class CollectorSection(NamedTuple):
     many: bool = False
     """True when the section is a list of such blocks."""
 
+    @property
+    def is_optional(self) -> bool:
+        """Whether nothing runs without the block."""
+        model: type[BaseModel] = self.model
+        return self.many or issubclass(model, Source) or len(self.way) > 1
+
 
 class Settings(NamedTuple):
     """Checked settings: the main deployment, further ones by name, and the HTTP server."""
@@ -193,17 +199,17 @@ def load_settings(path: Path, sections: Sequence[CollectorSection], environ: Map
     problems: list[Problem] = []
     data = _expand(document, document.data, (), environ, problems)
     document = yamlfile.Document(document.path, data, document.lines, document.marks)
-    root = _root_model(compose(sections))
     try:
-        parsed: Any = yamlfile.validate(document, root)
+        parsed = _parse(document, sections)
     except InvalidInputError as error:
         raise InvalidInputError([*problems, *error.problems]) from None
     problems.extend(_schedule_problems(document, parsed, (), sections))
-    for name, target in parsed.targets.items():
+    targets: Mapping[str, TargetBase] = getattr(parsed, "targets", {})
+    for name, target in targets.items():
         problems.extend(_schedule_problems(document, target, ("targets", name), sections))
     if problems:
         raise InvalidInputError(problems)
-    return Settings(parsed, parsed.targets, parsed.web)
+    return Settings(parsed, targets, parsed.web)
 
 
 def settings_from_environment(sections: Sequence[CollectorSection], environ: Mapping[str, str]) -> Settings:
@@ -233,9 +239,24 @@ def settings_from_environment(sections: Sequence[CollectorSection], environ: Map
     return Settings(main, {}, WebSettings())
 
 
-def _root_model(target: type[TargetBase]) -> type[BaseModel]:
-    by_name: Any = dict.__class_getitem__((str, target))
-    fields: dict[str, Any] = {"targets": (by_name, {}), "web": (WebSettings, WebSettings())}
+def _parse(document: yamlfile.Document, sections: Sequence[CollectorSection]) -> Any:
+    """The document as a model of just the blocks that it may hold: a model of all costs 8 MB for as long as we run."""
+    data = document.data if isinstance(document.data, dict) else {}
+    targets = data.get("targets")
+    blocks = [data, *(targets.values() if isinstance(targets, dict) else ())]
+    named = {key for block in blocks if isinstance(block, dict) for key in block}
+    needed = [s for s in sections if s.way[0] in named or not s.is_optional]
+    try:
+        return yamlfile.validate(document, _root_model(compose(needed), with_targets="targets" in data))
+    except InvalidInputError:
+        # What is wrong is told in the light of everything that could have been meant.
+        return yamlfile.validate(document, _root_model(compose(sections), with_targets=True))
+
+
+def _root_model(target: type[TargetBase], *, with_targets: bool) -> type[BaseModel]:
+    fields: dict[str, Any] = {"web": (WebSettings, WebSettings())}
+    if with_targets:
+        fields["targets"] = (dict.__class_getitem__((str, target)), {})
     return create_model("Settings", __base__=target, **fields)
 
 
@@ -294,7 +315,7 @@ def _schedule_problems(
     problems = []
     for entry in sections:
         found = section(target, entry.way)
-        for index, block in enumerate(found) if entry.many else [(None, found)]:
+        for index, block in enumerate(found or ()) if entry.many else [(None, found)]:
             if block is None:
                 continue
             times = timing(target, block)
