@@ -52,7 +52,7 @@ class Connector(aiohttp.TCPConnector):
         """How many addresses this name has. OSError when it has none."""
         found = await self._names.resolve(host)
         if trace := current_trace.get():
-            trace.family = found[0]["family"]
+            trace.family = socket.AddressFamily(found[0]["family"])
         return len(found)
 
     async def _connected(self, info: AddressInfo) -> socket.socket:

@@ -73,16 +73,19 @@ def find_seconds(tree: Tree, paths: Sequence[str], default_unit: float) -> float
 
 
 def _time_member(tree: Tree, name: str, default_unit: float) -> float | None:
-    for key, member in tree.items():
-        value = member
+    for key, value in tree.items():
         base, unit = split_unit(key)
         if name in (key, base):
-            if isinstance(value, list) and value and isinstance(value[0], dict):  # health+json
-                value, unit = value[0].get("observed_value"), unit_seconds(value[0].get("observed_unit"))
-            seconds = seconds_of(value, default_unit if unit is None else unit)
+            seconds = _seconds(value, default_unit if unit is None else unit)
             if seconds is not None:
                 return seconds
     return None
+
+
+def _seconds(value: Any, unit: float) -> float | None:
+    if isinstance(value, list) and value and isinstance(value[0], dict):  # health+json
+        return seconds_of(value[0].get("observed_value"), unit_seconds(value[0].get("observed_unit")) or unit)
+    return seconds_of(value, unit)
 
 
 def first_status(

@@ -83,7 +83,8 @@ class HealthCollector:
         if found.seconds is not None:
             yield RESPONSE.sample(found.seconds)
         if found.failure is not None:
-            yield from (Frame((), (Column(spec, ()),)) for spec in _OF_DEPENDENCIES)
+            # A family without a value takes the place of what it held before.
+            yield Frame([("",)], tuple(Column(spec, [None]) for spec in _OF_DEPENDENCIES))
             return
         yield from found.notes
         yield from _document(found.document)

@@ -79,10 +79,12 @@ def _frames(found: dict[str, Finding]) -> Iterator[Frame]:
     columns = (Column(spec, [v.get(name) for v in values]) for name, spec in families.SINGLE.items() if name in used)
     yield Frame(rows, tuple(columns))
     phases = [(name, phase, s) for name, finding in found.items() for phase, s in (finding.phases or {}).items()]
-    yield Frame([row[:2] for row in phases], (Column(families.PHASES, [row[2] for row in phases]),))
+    if phases:
+        yield Frame([row[:2] for row in phases], (Column(families.PHASES, [row[2] for row in phases]),))
     for spec, field in ((families.TLS_VERSION, "tls_version"), (families.TLS_CIPHER, "tls_cipher")):
         infos = [(name, value) for name, finding in found.items() if (value := getattr(finding, field))]
-        yield Frame(infos, (Column(spec, [1] * len(infos)),))
+        if infos:
+            yield Frame(infos, (Column(spec, [1] * len(infos)),))
 
 
 def _build(settings: tuple[ProbeSettings, ...], timeout_seconds: float, clients: Clients) -> Collector | None:
