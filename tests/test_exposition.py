@@ -145,6 +145,33 @@ async def test_a_frame_gives_the_same_lines_as_samples() -> None:
     assert framed == render_now(samples, "jackpot")
 
 
+@pytest.mark.parametrize("values", [[], [None, None]], ids=["no rows", "nothing but NULL"])
+async def test_an_empty_column_gives_no_line(values: list[None]) -> None:
+    rows = [(str(number),) for number in range(len(values))]
+
+    families = await render([Frame(rows, (Column(AMOUNT, values),))], "jackpot")
+
+    assert [family.body for family in families.values()] == [b""]
+
+
+async def test_a_row_that_comes_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match='jackpot_pool_amount_cents{pool="a"} comes twice'):
+        await render([Frame([("a",), ("b",), ("a",)], (Column(AMOUNT, [1, 2, 3]),))], "jackpot")
+
+
+@given(st.lists(st.floats() | st.integers() | st.none(), max_size=8))
+async def test_any_column_gives_the_lines_of_its_samples(values: list[float | int | None]) -> None:
+    rows = [(str(number),) for number in range(len(values))]
+    for spec in (AMOUNT, WINS):
+        samples = [spec.sample(v, *row) for row, v in zip(rows, values, strict=True) if v is not None]
+
+        framed = await render([Frame(rows, (Column(spec, values),))], "jackpot")
+
+        assert [f.body for f in framed.values()] == [
+            f.body for f in render_now(samples, "jackpot").values()
+        ] or not samples
+
+
 def test_merged_parts_keep_the_first_of_equal_series() -> None:
     up = gauge("dependency_up", "", "dependency", own=True)
     parts = [

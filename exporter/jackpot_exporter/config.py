@@ -223,7 +223,11 @@ def settings_from_environment(sections: Sequence[CollectorSection], environ: Map
         data["redis"] = {"url": environ["REDIS_URL"]}
     if "JACKPOT_SERVICE_URL" in environ:
         base = environ["JACKPOT_SERVICE_URL"].rstrip("/")
-        data["service"] = {"health_url": f"{base}/health", "metrics_url": f"{base}/metrics"}
+        data["service"] = {
+            "health_url": f"{base}/health",
+            "database_health_url": f"{base}/health/database",
+            "metrics_url": f"{base}/metrics",
+        }
     known = {s.way[0] for s in sections}
     # Each block stands on a line of its own, which is the variable that it comes from.
     lines = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "service": "JACKPOT_SERVICE_URL"}

@@ -170,9 +170,9 @@ class _Lines:
         """Many lines at once; `heads` are label sets, each with the blank before its value."""
         if None in values:
             pairs = [(head, value) for head, value in zip(heads, values, strict=True) if value is not None]
-            if not pairs:
-                return
-            heads, values = zip(*pairs, strict=True)
+            heads, values = zip(*pairs, strict=True) if pairs else ((), ())
+        if not heads:
+            return
         self._claim(heads)
         texts = _texts(self.spec, values)  # type: ignore[arg-type] - without None by now
         lines = f"\n{self.name}".join(map(concat, heads, texts))

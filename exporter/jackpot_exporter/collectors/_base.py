@@ -28,3 +28,5 @@ class CollectorType:
     section: CollectorSection
     metrics: tuple[MetricSpec, ...]
     build: Callable[[Any, float, Clients], Collector | None]
+    rank: int = 50
+    """Of two collectors that give the same series, the lower is believed; equals go by name."""

@@ -149,4 +149,5 @@ TYPE = CollectorType(
     section=CollectorSection(("service",), ServiceSettings),
     metrics=METRICS,
     build=_build,
+    rank=10,  # what the service says of its dependencies comes before our own pings
 )
