@@ -155,7 +155,7 @@ async def test_an_empty_column_gives_no_line(values: list[None]) -> None:
 
 
 async def test_a_row_that_comes_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match='jackpot_pool_amount_cents{pool="a"} comes twice'):
+    with pytest.raises(ValueError, match=r'jackpot_pool_amount_cents\{pool="a"\} comes twice'):
         await render([Frame([("a",), ("b",), ("a",)], (Column(AMOUNT, [1, 2, 3]),))], "jackpot")
 
 

@@ -39,7 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "tools": {"errors"},
     "instrument": {"model", "operations", "words"},
     "packs": set(),
-    "bundle": {*CORE, "tools", "yamlfile"},
+    "bundle": {*CORE, "collectors", "telemetry", "tools", "yamlfile"},
     "alerts": {"clients", "config", "errors"},
     "demo": {"bundle", "config", "errors", "tools"},
     "cli": {"check", "config", "errors", "logs", "serve", "collectors"},

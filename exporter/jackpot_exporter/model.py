@@ -103,6 +103,8 @@ class MetricSpec:
     help: str
     labels: tuple[str, ...] = ()
     own: bool = False
+    buckets: tuple[float, ...] = ()
+    """The bounds of a histogram that always has the same; rules may only ask at one of them."""
 
     def __post_init__(self) -> None:
         if not _METRIC_NAME.match(self.name):
@@ -135,8 +137,14 @@ def gauge(name: str, help: str, *labels: str, own: bool = False) -> MetricSpec: 
     return MetricSpec(name, Kind.GAUGE, help, labels, own)
 
 
-def histogram(name: str, help: str, *labels: str, own: bool = False) -> MetricSpec:  # noqa: A002
-    return MetricSpec(name, Kind.HISTOGRAM, help, labels, own)
+def histogram(
+    name: str,
+    help: str,  # noqa: A002
+    *labels: str,
+    own: bool = False,
+    buckets: tuple[float, ...] = (),
+) -> MetricSpec:
+    return MetricSpec(name, Kind.HISTOGRAM, help, labels, own, buckets)
 
 
 def summary(name: str, help: str, *labels: str, own: bool = False) -> MetricSpec:  # noqa: A002

@@ -20,20 +20,25 @@ _SCRAPE_CODES = ("200", "404", "503")
 _P = "jackpot_exporter_"
 BUILD_INFO = gauge(f"{_P}build_info", "The version that runs; always 1.", "version", "revision", "python_version")
 UP = gauge(f"{_P}collector_up", "1 when the last collection succeeded.", "collector")
-DURATION = histogram(f"{_P}collector_duration_seconds", "Time of one collection.", "collector")
+DURATION = histogram(f"{_P}collector_duration_seconds", "Time of one collection.", "collector", buckets=_BOUNDS)
 LAST_SUCCESS = gauge(f"{_P}collector_last_success_timestamp_seconds", "End of the last success.", "collector")
 AGE = gauge(f"{_P}collector_age_seconds", "Time since the collection that is being shown, at scrape time.", "collector")
 FAILURES = counter(f"{_P}collector_failures_total", "Collections, or parts of one, that failed.", "collector", "reason")
 SERIES = gauge(f"{_P}collector_series", "Series of the last collection.", "collector")
 DROPPED = counter(f"{_P}series_dropped_total", "Series over a cap, left out or put into other.", "collector")
 SCRAPES = counter(f"{_P}scrapes_total", "Answers to scrapes, by HTTP status.", "code")
-SCRAPE_DURATION = histogram(f"{_P}scrape_duration_seconds", "Time to make one answer, without sending it.", "code")
+SCRAPE_DURATION = histogram(
+    f"{_P}scrape_duration_seconds", "Time to make one answer, without sending it.", "code", buckets=_SCRAPE_BOUNDS
+)
 RELOAD_OK = gauge(f"{_P}config_last_reload_successful", "1 when the settings in force are those of the file.")
+CERTIFICATE_EXPIRY = gauge(
+    f"{_P}web_certificate_expiry_timestamp_seconds", "When the first certificate of our own chain ends, with TLS."
+)
 RELOAD_TIME = gauge(f"{_P}config_last_reload_success_timestamp_seconds", "When the settings in force were read.")
 
 METRICS: tuple[MetricSpec, ...] = (
     BUILD_INFO, UP, DURATION, LAST_SUCCESS, AGE, FAILURES, SERIES, DROPPED, SCRAPES, SCRAPE_DURATION,
-    RELOAD_OK, RELOAD_TIME,
+    RELOAD_OK, RELOAD_TIME, CERTIFICATE_EXPIRY,
 )  # fmt: skip
 
 
@@ -128,6 +133,12 @@ class ProcessTelemetry:
         yield RELOAD_OK.sample(int(successful))
         yield RELOAD_TIME.sample(self._reloaded_at)
         yield from _client_samples(PLATFORM_COLLECTOR)
+
+
+def process_families() -> tuple[MetricSpec, ...]:
+    """What prometheus_client says about a process."""
+    sources = (PROCESS_COLLECTOR, PLATFORM_COLLECTOR)
+    return tuple(sample.spec for source in sources for sample in _client_samples(source))
 
 
 def _scrape_samples(code: str, observations: Observations) -> Iterator[Sample]:

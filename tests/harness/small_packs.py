@@ -16,19 +16,16 @@ runbook_url: https://example.com/RUNBOOK.md
 dashboard_url: https://grafana.example.com
 retention: 15d
 """,
-    "families/service.yaml": """\
-title: Service
-metrics:
-  pool_amount: {type: gauge, labels: [pool]}
-  calls_total: {type: counter, labels: [outcome]}
-  call_seconds: {type: histogram, buckets: [0.1, 0.5, 1]}
-""",
     "small/pack.yaml": """\
 name: small
 title: Small
 description: A pack for tests.
 dashboard_uid: small
 response_times: {P1: 15m}
+metrics:
+  pool_amount: {type: gauge, labels: [pool]}
+  calls_total: {type: counter, labels: [outcome]}
+  call_seconds: {type: histogram, buckets: [0.1, 0.5, 1]}
 groups:
   small:
     interval: 30s

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
+from .. import telemetry
+from ..collectors import discover
 from ..model import Kind
-from ..yamlfile import load, validate
 from .model import TARGET_LABELS, Family, Recording
 from .promql import Expression, read
-from .schema import FamiliesFile, MetricEntry
+from .schema import MetricEntry
 
 _PARTS = {
     Kind.HISTOGRAM: (("_bucket", ("le",)), ("_sum", ()), ("_count", ())),
@@ -45,12 +45,16 @@ class Catalogue:
         return frozenset(TARGET_LABELS).union(*read_labels, expression.created)
 
 
-def load_families(folder: Path) -> dict[str, Family]:
-    """The families declared by the files of `folder`, one source a file."""
+def exporter_families(namespaces: Iterable[str]) -> dict[str, Family]:
+    """What the exporter itself can give: what its collectors declare, nothing that is written down twice."""
+    title = "The exporter itself"
+    specs = [(title, spec) for spec in (*telemetry.METRICS, *telemetry.process_families())]
+    specs += [(f"{kind.name}: {kind.help.rstrip('.')}", spec) for kind in discover() for spec in kind.metrics]
     found: dict[str, Family] = {}
-    for path in sorted(folder.glob("*.yaml")):
-        file = validate(load(path), FamiliesFile)
-        found |= declared(file.metrics, file.title)
+    for namespace in namespaces:
+        for source, spec in specs:
+            # A family of several collectors stands where it is declared first, in the order in which they are shown.
+            found.setdefault(spec.full_name(namespace), Family.from_spec(spec, namespace, source))
     return found
 
 

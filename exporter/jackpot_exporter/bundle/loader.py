@@ -10,19 +10,21 @@ from pathlib import Path
 
 from .assembly import Assembly
 from .dashboards_loader import load_dashboards
-from .families import declared, load_families
+from .families import declared, exporter_families
 from .model import Family, PackSet
 from .overrides import override
 from .reading import read_packs, read_routing, read_values
 from .source import Problems
 
 PACKS = Path(__file__).parent.parent / "packs"
+NAMESPACES = ("jackpot",)
+"""First words of the families that are about a watched service."""
 
 
 def load_packs(folder: Path = PACKS, values: Path | None = None, known: Mapping[str, Family] | None = None) -> PackSet:
     """The packs of `folder` with the site's `values` on top.
 
-    `known` are the families that the exporter itself declares; without it, those of the folder `families`.
+    `known` are the families that rules may read besides those that the packs declare; by default the exporter's.
     InvalidInputError carries every problem.
     """
     problems = Problems()
@@ -30,7 +32,7 @@ def load_packs(folder: Path = PACKS, values: Path | None = None, known: Mapping[
     site = read_values(folder, values, problems)
     routing = read_routing(folder, site, problems)
     problems.raise_if_any()
-    families = dict(load_families(folder / "families") if known is None else known)
+    families = dict(exporter_families(NAMESPACES) if known is None else known)
     for pack in packs:
         families |= declared(pack.entry.metrics, pack.entry.title)
     assembly = Assembly(families, routing.who, site, problems)

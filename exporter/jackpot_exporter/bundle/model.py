@@ -87,9 +87,9 @@ class Family:
     source: str = ""
 
     @classmethod
-    def from_spec(cls, spec: MetricSpec, namespace: str, source: str, buckets: tuple[float, ...] = ()) -> Family:
+    def from_spec(cls, spec: MetricSpec, namespace: str, source: str) -> Family:
         """The family that a collector declares, under the name it is exported with."""
-        return cls(spec.full_name(namespace), spec.kind, spec.help, spec.labels, buckets, source)
+        return cls(spec.full_name(namespace), spec.kind, spec.help, spec.labels, spec.buckets, source)
 
 
 @dataclass(frozen=True, slots=True)

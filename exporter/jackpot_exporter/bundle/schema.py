@@ -124,11 +124,6 @@ class MetricEntry(Strict):
     buckets: list[float] = []
 
 
-class FamiliesFile(Strict):
-    title: str
-    metrics: dict[MetricName, MetricEntry]
-
-
 class PackFile(Strict):
     name: Slug
     title: str

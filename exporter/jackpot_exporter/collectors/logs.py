@@ -18,6 +18,7 @@ from ..clients import Clients
 from ..config import CollectorSection
 from ..errors import SourceError
 from ..model import Item, Note, Outcome, Sample, counter, gauge, histogram
+from ..operations import DURATION_BOUNDS
 from ._base import CollectorType
 from ._log.settings import LogSettings
 
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 _SHARE_OF_TIMEOUT = 0.5  # for reading; the rest is for opening, saving and slow disks
 
 OPERATIONS = counter("operations_total", "Finished operations, by the log.", "operation", "outcome", own=True)
-DURATION = histogram("operation_duration_seconds", "Time that operations took, by the log.", "operation", own=True)
+DURATION = histogram(
+    "operation_duration_seconds",
+    "Time that operations took, by the log.",
+    "operation",
+    own=True,
+    buckets=DURATION_BOUNDS,
+)
 ERRORS = counter(
     "errors_total", "Errors in the log; types over the cap, or that are no words, are other.", "type", own=True
 )
