@@ -196,6 +196,24 @@ async def test_a_file_emptied_before_it_was_first_read_is_read_in_its_copy(
     assert_exact(await follower.collect(), writer)
 
 
+@pytest.mark.parametrize("is_renamed", [False, True], ids=["same file", "new file"])
+async def test_a_copy_is_not_read_while_the_file_still_has_its_lines(
+    log: Path, state: Path, writer: LogWriter, is_renamed: bool
+) -> None:
+    """A look may fall between the copying and the emptying."""
+    follower = LogTail(log, state)
+    await follower.collect()
+    if is_renamed:
+        rename(writer, ".2")
+    writer.write(40)
+    shutil.copyfile(log, log.with_name("app.log.1"))
+    await follower.collect()
+    os.truncate(log, 0)
+    writer.write(3)
+
+    assert_exact(await follower.collect(), writer)
+
+
 async def test_late_lines_of_a_renamed_file_count(log: Path, state: Path, writer: LogWriter) -> None:
     follower = LogTail(log, state)
     writer.write(10)

@@ -22,9 +22,10 @@ import msgspec
 from ...errors import BadDataError
 from .archives import find_archives
 from .mark import Mark
-from .tape import Tape, open_tape
+from .tape import Identity, Tape, open_tape
 
 _MOST_FINISHED = 32
+_COMPARED_BYTES = 4096
 _SECOND_NS = 10**9  # some programs that copy or compress keep the time of a file, but only to the second
 
 
@@ -113,13 +114,16 @@ class Trail:
         if newest and newest.tape and arrived and newest.mark.identity != arrived.identity:
             self._counts.renamed += 1
         self._see()
+        # Its first bytes are learned before copies are looked for: were it emptied in between, that would show.
+        fresh = Reel(Mark.start_of(arrived), arrived) if arrived is not None else None
         known = len(self.reels)
         if newest is not None:
             self._add_unread(newest, seen_ns, arrived)
         is_replaced = len(self.reels) > known
-        if arrived is not None and (newest is None or newest.tape is None or newest.tape.identity != arrived.identity):
-            self.reels.append(Reel(Mark.start_of(arrived), arrived))
+        if fresh and arrived and not (newest and newest.tape and newest.tape.identity == arrived.identity):
+            self.reels.append(fresh)
         self._drop_lost(arrived, is_replaced=is_replaced)
+        self._drop_twins()
         if failure is not None:
             raise failure
 
@@ -158,7 +162,7 @@ class Trail:
                 continue
             with suppress(OSError, BadDataError):
                 tape = open_tape(archive.path)
-                if not self._knows(tape):
+                if not self._knows(tape) and not (arrived and _is_copy(tape, arrived)):
                     found.append(Reel(Mark.start_of(tape), tape))
         return found
 
@@ -197,6 +201,16 @@ class Trail:
             else:
                 self.lose(reel)
 
+    def _drop_twins(self) -> None:
+        """Of two that turned out to be the same file, keep the one that was read further."""
+        furthest: dict[Identity, Reel] = {}
+        for reel in self.reels:
+            if reel.tape is not None:
+                other = furthest.get(reel.tape.identity)
+                if other is None or other.mark.position < reel.mark.position:
+                    furthest[reel.tape.identity] = reel
+        self.reels = [reel for reel in self.reels if reel.tape is None or furthest[reel.tape.identity] is reel]
+
     def _see(self) -> None:
         for reel in self.reels:
             if reel.tape is None:
@@ -210,3 +224,12 @@ class Trail:
 def _is_as_marked(mark: Mark, tape: Tape) -> bool:
     """Whether an open file still is what was read; a compressed one never changes."""
     return tape.is_complete or mark.is_of(tape)
+
+
+def _is_copy(tape: Tape, source: Tape) -> bool:
+    """Whether a plain file is so far a copy of `source`, which will be emptied next: its lines are still there."""
+    size = tape.size()
+    if size is None:
+        return False
+    ends = ((0, min(size, _COMPARED_BYTES)), (max(0, size - _COMPARED_BYTES), min(size, _COMPARED_BYTES)))
+    return all(tape.read(offset, length) == source.read(offset, length) for offset, length in ends)
