@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from operator import concat
 
 from .model import COUNTER_MODULUS, Bucket, Exemplar, Frame, Histogram, Kind, MetricSpec, Number, Sample, Summary
 
@@ -168,14 +167,13 @@ class _Lines:
 
     def extend(self, heads: Sequence[str], values: Sequence[Number | None]) -> None:
         """Many lines at once; `heads` are label sets, each with the blank before its value."""
-        if None in values:
-            pairs = [(head, value) for head, value in zip(heads, values, strict=True) if value is not None]
-            heads, values = zip(*pairs, strict=True) if pairs else ((), ())
+        numbers = [value for value in values if value is not None]
+        if len(numbers) < len(heads):
+            heads = [head for head, value in zip(heads, values, strict=True) if value is not None]
         if not heads:
             return
         self._claim(heads)
-        texts = _texts(self.spec, values)  # type: ignore[arg-type] - without None by now
-        lines = f"\n{self.name}".join(map(concat, heads, texts))
+        lines = f"\n{self.name}".join(map(str.__add__, heads, _texts(self.spec, numbers)))
         self._plain.append(_encode(f"{self.name}{lines}\n"))
 
     def family(self) -> Family:

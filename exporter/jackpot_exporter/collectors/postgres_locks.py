@@ -42,6 +42,7 @@ select
     count(*) filter (where not l.granted)
 from pg_catalog.pg_locks as l
 left join pg_catalog.pg_database as d on d.oid = l.database
+where l.pid <> pg_catalog.pg_backend_pid()
 group by 1, 2
 """  # a wait for a row is a wait for a transaction, which belongs to no database
 _DATABASES = f"""
