@@ -111,6 +111,8 @@ class Panel:
     is_busy: bool
     """Whether the legend is a table beside the graph, because there may be many series."""
     sort_by: str
+    colours: Mapping[str, Colour]
+    """Of series by name, where a name says whether it is good or bad."""
     span: str
     """The time it always shows, or nothing: that of the dashboard."""
 

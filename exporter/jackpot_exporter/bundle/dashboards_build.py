@@ -97,7 +97,7 @@ class Builder:
         if bool(entry.query) == bool(entry.queries):
             self._problem("give either query or queries", *here, "title")
         columns = [self._column(field, column, queries, here) for field, column in entry.columns.items()]
-        look = self._look(entry, here)
+        look = self._look(entry, entry.kind, here)
         return Panel(
             title=entry.title,
             kind=entry.kind,
@@ -113,6 +113,7 @@ class Builder:
             is_stacked=entry.stack,
             is_busy=entry.busy,
             sort_by=entry.sort_by,
+            colours=entry.colours,
             span=entry.span or "",
         )
 
@@ -129,16 +130,17 @@ class Builder:
         self, field: str, entry: ColumnEntry, queries: Mapping[str, str], here: tuple[str | int, ...]
     ) -> Column:
         is_value = field in queries or (field == "Value" and len(queries) == 1)
-        look = self._look(entry, (*here, "columns", field)) if is_value or entry.words else None
+        look = self._look(entry, Kind.TABLE, (*here, "columns", field)) if is_value or entry.words else None
         return Column(field, entry.title, look, entry.width, is_value)
 
-    def _look(self, entry: LookEntry, here: tuple[str | int, ...]) -> Look:
+    def _look(self, entry: LookEntry, kind: Kind, here: tuple[str | int, ...]) -> Look:
+        is_axis = kind is Kind.TIMESERIES
         divisor = 100 if entry.money else 1
         limits = [limit for alert, value in entry.limits.items() if (limit := self._limit(alert, value, divisor, here))]
         marks = [Limit(value, colour) for colour, value in entry.marks.items()]
         return Look(
-            unit=CURRENCY if entry.money else entry.unit,
-            decimals=entry.decimals if entry.decimals is not None or not entry.money else 2,
+            unit=CURRENCY if entry.money else entry.unit or ("short" if is_axis else "locale"),
+            decimals=2 if entry.money and entry.decimals is None and not is_axis else entry.decimals,
             words=self._words(entry, here),
             limits=tuple(sorted([*limits, *marks], key=lambda limit: limit.value)),
             below=entry.below,

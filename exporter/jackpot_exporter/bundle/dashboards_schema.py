@@ -16,7 +16,7 @@ WordPair = tuple[str, Colour]
 class LookEntry(Strict):
     """How a value is written."""
 
-    unit: str = Field("short", description="one of Grafana's units")
+    unit: str | None = Field(None, description="one of Grafana's units; whole numbers when left out")
     decimals: int | None = None
     money: bool = Field(False, description="the query gives cents; shown as currency, limits divided by 100 too")
     words: str | dict[str, WordPair] | None = Field(
@@ -35,7 +35,6 @@ class ColumnEntry(LookEntry):
     """A column of a table: the value of the query or label that its key names."""
 
     title: str
-    unit: str = "string"
     width: int | None = None
 
 
@@ -53,6 +52,7 @@ class PanelEntry(LookEntry):
     columns: dict[str, ColumnEntry] = Field(default={}, description="of a table, in order")
     trend: bool = Field(False, description="a stat with its course behind it")
     stack: bool = False
+    colours: dict[str, Colour] = Field(default={}, description="of series, by the legend they end up with")
     busy: bool = Field(False, description="many series: the legend is a table beside the graph")
     span: Span | None = Field(None, description="a time of its own, whatever the dashboard shows")
     sort_by: str = Field("", description="the column of a table that is sorted by, falling")

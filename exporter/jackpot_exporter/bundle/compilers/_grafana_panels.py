@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterator, Mapping
 
-from ..dashboards import Column, Kind, Link, Panel
+from ..dashboards import Colour, Column, Kind, Link, Panel
 from ._grafana_values import Json, defaults, mappings, thresholds
 
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -22,6 +22,9 @@ _BESIDE = {
     "sortBy": "Last *",
     "sortDesc": True,
 }
+_SOFT_MAXIMA = {"short": 1, "s": 0.01, "percentunit": 0.01, "ops": 0.1, "cps": 0.1, "cpm": 0.1, "pps": 1, "Bps": 1024}
+"""What an axis reaches at least, or one with nothing but zeros would end at a hundred of anything."""
+
 _NO_LEGEND = {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []}
 
 
@@ -75,7 +78,7 @@ def _fields(panel: Panel) -> tuple[Json, list[Json]]:
     """What the panel type adds to the configuration of its fields, and what it overrides for some of them."""
     match panel.kind:
         case Kind.TIMESERIES:
-            return _graph(panel), []
+            return _graph(panel), [_coloured(name, colour) for name, colour in panel.colours.items()]
         case Kind.TABLE:
             return {"align": "auto", "cellOptions": {"type": "auto"}, "inspect": False}, [
                 _override(column, panel) for column in panel.columns
@@ -87,6 +90,7 @@ def _fields(panel: Panel) -> tuple[Json, list[Json]]:
 
 
 def _graph(panel: Panel) -> Json:
+    unit = panel.look.unit
     return {
         "drawStyle": "line",
         "lineInterpolation": "linear",
@@ -97,19 +101,29 @@ def _graph(panel: Panel) -> Json:
         "spanNulls": False,
         "axisPlacement": "auto",
         "axisSoftMin": 0,
+        **({"axisSoftMax": _SOFT_MAXIMA[unit]} if unit in _SOFT_MAXIMA and panel.look.maximum is None else {}),
         "stacking": {"mode": "normal" if panel.is_stacked else "none", "group": "A"},
         "thresholdsStyle": {"mode": "dashed" if panel.look.limits else "off"},
     }
 
 
+def _coloured(name: str, colour: Colour) -> Json:
+    """A series whose name says what colour it has."""
+    value = {"mode": "fixed", "fixedColor": str(colour)}
+    return {"matcher": {"id": "byName", "options": name}, "properties": [{"id": "color", "value": value}]}
+
+
 def _override(column: Column, panel: Panel) -> Json:
     """A column is overridden by the title that it is shown under."""
-    properties: list[tuple[str, object]] = []
+    properties: list[tuple[str, object]] = [("noValue", "-")]
+    if not column.is_value:
+        properties.append(("unit", "string"))  # or an id of digits would be written as a number
     if column.width:
         properties.append(("custom.width", column.width))
     if column.look:
         look = column.look
-        properties.append(("unit", look.unit))
+        if column.is_value:
+            properties.append(("unit", look.unit))
         if look.decimals is not None:
             properties.append(("decimals", look.decimals))
         if look.words:
@@ -178,10 +192,11 @@ def _bars(_panel: Panel) -> Json:
         "valueMode": "color",
         "namePlacement": "left",
         "showUnfilled": True,
-        "sizing": "auto",
+        "sizing": "manual",
         "minVizWidth": 8,
-        "minVizHeight": 16,
-        "maxVizHeight": 40,
+        "minVizHeight": 18,
+        "maxVizHeight": 28,
+        "text": {"valueSize": 16},
         "legend": _NO_LEGEND,
     }
 

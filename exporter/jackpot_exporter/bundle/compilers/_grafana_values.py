@@ -17,7 +17,7 @@ def thresholds(look: Look, kind: Kind) -> Json:
     elif look.below:
         steps = _rising_to_good(look.limits)
     else:
-        base = Colour.GREEN if look.limits else Colour.GREY
+        base = Colour.GREEN if look.limits else Colour.BLUE if kind is Kind.BARGAUGE else Colour.GREY
         steps = [_step(None, base), *(_step(limit.value, limit.colour) for limit in look.limits)]
     return {"mode": "absolute", "steps": steps}
 
@@ -55,7 +55,7 @@ def defaults(look: Look, kind: Kind, empty: str) -> Json:
         "noValue": empty,
         "mappings": mappings(look.words),
         "thresholds": thresholds(look, kind),
-        "color": {"mode": "palette-classic" if kind is Kind.TIMESERIES else "thresholds"},
+        "color": {"mode": "palette-classic" if kind in (Kind.TIMESERIES, Kind.STATES) else "thresholds"},
     }
     bounds = {"decimals": look.decimals, "min": look.minimum, "max": look.maximum}
     return settings | {name: value for name, value in bounds.items() if value is not None}
