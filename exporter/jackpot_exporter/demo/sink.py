@@ -3,7 +3,7 @@
     python -m jackpot_exporter.demo.sink --port 8025 --smtp-port 2525
 
 Keeps the latest messages in memory, answers as the services do, and shows them: to people at `/`, to programs at
-`/notifications?after=NUMBER`. It listens on this machine only and sends nothing on.
+`/notifications?after=NUMBER`. Unless told otherwise it listens on this machine only; it sends nothing on.
 """
 
 from __future__ import annotations
@@ -127,16 +127,16 @@ def _article(one: Notification) -> str:
     return f'<article class="{escape(one.status)}">{head}{body}{links}</article>'
 
 
-async def _serve(port: int, smtp_port: int) -> None:
+async def _serve(host: str, port: int, smtp_port: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     sink = Sink()
-    mail = await loop.create_server(lambda: SMTP(sink, hostname=HOST, enable_SMTPUTF8=True), HOST, smtp_port)
+    mail = await loop.create_server(lambda: SMTP(sink, hostname=HOST, enable_SMTPUTF8=True), host, smtp_port)
     runner = web.AppRunner(sink.application(), access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
+    await web.TCPSite(runner, host, port).start()
     await stop.wait()
     mail.close()
     await runner.cleanup()
@@ -144,10 +144,11 @@ async def _serve(port: int, smtp_port: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="notification-sink", description="Receives and shows notifications.")
+    parser.add_argument("--host", default=HOST)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--smtp-port", type=int, required=True)
     given = parser.parse_args()
-    asyncio.run(_serve(given.port, given.smtp_port))
+    asyncio.run(_serve(given.host, given.port, given.smtp_port))
 
 
 if __name__ == "__main__":
