@@ -33,7 +33,7 @@ ALLOWED: dict[str, set[str]] = {
     "store": {*CORE, "compression", "exposition", "telemetry"},
     "runtime": {*CORE, "exposition", "logs", "store"},
     "engine": {*CORE, "clients", "collectors", "config", "logs", "runtime", "store", "telemetry"},
-    "web": {*CORE, "engine", "exposition", "store", "telemetry"},
+    "web": {*CORE, "config", "engine", "exposition", "logs", "redaction", "store", "telemetry", "yamlfile"},
     "serve": {"errors", "config", "engine", "logs", "web"},
     "check": {*CORE, "config", "engine", "exposition", "store", "telemetry"},
     "tools": {"errors"},
@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "bundle": {*CORE, "collectors", "telemetry", "tools", "yamlfile"},
     "alerts": {"clients", "config", "errors"},
     "demo": {"bundle", "config", "errors", "tools"},
-    "cli": {"check", "config", "errors", "logs", "serve", "collectors"},
+    "cli": {"check", "config", "errors", "logs", "serve", "collectors", "web"},
     "__main__": {"cli"},
     "__init__": set(),
 }

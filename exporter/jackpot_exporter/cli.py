@@ -23,6 +23,13 @@ _config_option = click.option(
     help="Settings; without it DATABASE_URL (or PG*), REDIS_URL and JACKPOT_SERVICE_URL name the sources.",
 )
 
+_web_config_option = click.option(
+    "--web.config.file",
+    "web_config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="TLS, client certificates and users, in the format of Prometheus' exporter-toolkit.",
+)
+
 
 _LATER = {
     "alerts": (".alerts.command:alerts", ""),
@@ -61,10 +68,18 @@ def main() -> None:
 @main.command()
 @_config_option
 @click.option("--web.listen-address", "listen_address", default=":7777", show_default=True, help="[HOST]:PORT")
+@_web_config_option
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True)
 @click.option("--log.level", "log_level", type=click.Choice(logs.LEVELS), default="info", show_default=True)
 @click.option("--log.format", "log_format", type=click.Choice(logs.FORMATS), default="logfmt", show_default=True)
-def serve(config_file: Path | None, listen_address: str, telemetry_path: str, log_level: str, log_format: str) -> None:
+def serve(
+    config_file: Path | None,
+    listen_address: str,
+    web_config_file: Path | None,
+    telemetry_path: str,
+    log_level: str,
+    log_format: str,
+) -> None:
     """Sample the sources and serve the metrics."""
     from .serve import serve as run  # noqa: PLC0415 - aiohttp is loaded only to serve
 
@@ -73,18 +88,23 @@ def serve(config_file: Path | None, listen_address: str, telemetry_path: str, lo
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path {telemetry_path!r} must begin with /")
     with _errors_told():
-        asyncio.run(run(_loader(config_file), host, port, telemetry_path))
+        asyncio.run(run(_loader(config_file), host, port, telemetry_path, web_config_file))
 
 
 @main.command()
 @_config_option
+@_web_config_option
 @click.option("--connect", is_flag=True, help="Also try every source once.")
-def check(config_file: Path | None, *, connect: bool) -> None:
+def check(config_file: Path | None, web_config_file: Path | None, *, connect: bool) -> None:
     """Check the settings and show all problems at once."""
     from .check import check_sources, describe  # noqa: PLC0415
 
     logs.configure("error", "logfmt")
     with _errors_told():
+        if web_config_file is not None:
+            from .web.webconfig import load_web_config  # noqa: PLC0415
+
+            load_web_config(web_config_file)
         settings = _loader(config_file)()
         if not connect:
             click.echo(describe(settings))

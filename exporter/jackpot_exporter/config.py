@@ -12,7 +12,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    create_model,
+    model_validator,
+)
 
 from . import yamlfile
 from .errors import InvalidInputError, Place, Problem
@@ -137,6 +146,16 @@ class WebSettings(Section):
     """The HTTP server."""
 
     enable_reload: bool = Field(False, description="answer POST /-/reload; SIGHUP always works")
+    bearer_token_file: Path | None = Field(
+        None, description="file with a token that is taken besides users and passwords, re-read when it changes"
+    )
+    allowed_networks: tuple[IPvAnyNetwork, ...] = Field((), description="who may ask; default: everybody")
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field((), description="whose X-Forwarded-For is believed")
+    max_connections: int = Field(512, ge=8, description="limit; half of the file descriptors is another")
+    max_requests: int = Field(40, ge=1, description="requests answered at a time")
+    read_timeout: Seconds = Field(10.0, description="limit for a request to arrive, and for a TLS handshake")
+    write_timeout: Seconds = Field(60.0, description="limit for an answer to be read")
+    idle_timeout: Seconds = Field(150.0, description="limit for a connection to wait for its next request")
 
 
 class CollectorSection(NamedTuple):

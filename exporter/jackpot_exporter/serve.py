@@ -8,29 +8,26 @@ import gc
 import logging
 import signal
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
-
-from aiohttp import web
 
 from . import __version__
 from .config import Settings
 from .engine import Exporter
-from .errors import ExporterError, InvalidInputError
+from .errors import InvalidInputError
 from .logs import fields
 from .web.app import Site
+from .web.front_door import FrontDoor
 
 log = logging.getLogger(__name__)
 
-_DRAIN_SECONDS = 2.0
 
-
-class ListenError(ExporterError):
-    """The address to listen on cannot be had."""
-
-
-async def serve(load: Callable[[], Settings], host: str | None, port: int, telemetry_path: str) -> None:
+async def serve(
+    load: Callable[[], Settings], host: str | None, port: int, telemetry_path: str, web_config: Path | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP reloads. InvalidInputError when the settings are wrong at the start."""
     exporter = Exporter(load)
+    door = FrontDoor(exporter, Site(exporter, telemetry_path).application(), web_config)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[None]] = set()
@@ -43,18 +40,15 @@ async def serve(load: Callable[[], Settings], host: str | None, port: int, telem
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
     loop.add_signal_handler(signal.SIGHUP, begin_reload)
-    runner = web.AppRunner(
-        Site(exporter, telemetry_path).application(), access_log=None, shutdown_timeout=_DRAIN_SECONDS
-    )
-    await runner.setup()
     try:
-        await _listen(runner, host, port)
+        await door.open(host, port)
+        log.info("listening", extra=fields(addresses=",".join(door.addresses), version=__version__))
         exporter.start()
         _calm_the_garbage_collector()
-        await _first(stop.wait(), exporter.wait())
+        await _first(stop.wait(), exporter.wait(), door.watch())
     finally:
         log.info("stopping")
-        await runner.cleanup()
+        await door.close()
         await exporter.stop()
 
 
@@ -66,15 +60,6 @@ def _calm_the_garbage_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-async def _listen(runner: web.AppRunner, host: str | None, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise ListenError(f"cannot listen on {host or ''}:{port}: {error.strerror}") from None
-    addresses = ",".join(f"{address[0]}:{address[1]}" for address in runner.addresses)
-    log.info("listening", extra=fields(addresses=addresses, version=__version__))
 
 
 async def _reload_quietly(exporter: Exporter) -> None:

@@ -105,6 +105,8 @@ class ProcessTelemetry:
         self._scrapes = {code: Observations(_SCRAPE_BOUNDS) for code in _SCRAPE_CODES}
         self._rendered: dict[str, dict[str, Family]] = {}
         self._constant: dict[str, Family] = {}
+        self._is_reloaded = True
+        self._certificate_expiry: float | None = None
         self.set_reloaded(0.0)
 
     def count_scrape(self, code: int, seconds: float) -> None:
@@ -115,11 +117,18 @@ class ProcessTelemetry:
     def set_reloaded(self, at: float) -> None:
         """The settings in force were read at this Unix time."""
         self._reloaded_at = at
-        self._constant = render_now(self._constant_samples(successful=True), "")
+        self._is_reloaded = True
+        self._render_constant()
 
     def set_reload_failed(self) -> None:
         """The settings in force are no longer those of the file."""
-        self._constant = render_now(self._constant_samples(successful=False), "")
+        self._is_reloaded = False
+        self._render_constant()
+
+    def set_certificate_expiry(self, at: float | None) -> None:
+        """When the first certificate of our own chain ends, in Unix seconds; None without TLS."""
+        self._certificate_expiry = at
+        self._render_constant()
 
     def families(self) -> list[Family]:
         for code, observations in self._scrapes.items():
@@ -128,10 +137,15 @@ class ProcessTelemetry:
         process = render_now(_client_samples(PROCESS_COLLECTOR), "")
         return [*self._constant.values(), *join_disjoint(self._rendered.values()), *process.values()]
 
-    def _constant_samples(self, *, successful: bool) -> Iterator[Sample]:
+    def _render_constant(self) -> None:
+        self._constant = render_now(self._constant_samples(), "")
+
+    def _constant_samples(self) -> Iterator[Sample]:
         yield BUILD_INFO.sample(1, __version__, "", platform.python_version())
-        yield RELOAD_OK.sample(int(successful))
+        yield RELOAD_OK.sample(int(self._is_reloaded))
         yield RELOAD_TIME.sample(self._reloaded_at)
+        if self._certificate_expiry is not None:
+            yield CERTIFICATE_EXPIRY.sample(self._certificate_expiry)
         yield from _client_samples(PLATFORM_COLLECTOR)
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from ..engine import MAIN, Engine, Exporter
 from ..errors import InvalidInputError
 from . import documents
+from .access import OPEN
 from .landing import landing_page
 from .negotiation import accepts_gzip, choose_format, prefers_json
 from .readings import Readings
@@ -18,9 +19,7 @@ from .readings import Readings
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 }
 
 
@@ -39,8 +38,8 @@ class Site:
         app = web.Application()
         app.router.add_get(self._telemetry_path, self.metrics)
         app.router.add_get("/probe", self.probe)
-        app.router.add_get("/-/healthy", self.healthy)
-        app.router.add_get("/-/ready", self.ready)
+        app.router.add_get("/-/healthy", self.healthy, name=f"{OPEN}-healthy")
+        app.router.add_get("/-/ready", self.ready, name=f"{OPEN}-ready")
         app.router.add_post("/-/reload", self.reload)
         app.router.add_get("/", self.landing)
         app.router.add_get("/health", self.health)
