@@ -118,9 +118,9 @@ def template_label_promql(dashboard: Json) -> Iterator[str]:
     for variable in dashboard["templating"]["list"]:
         if variable["type"] != "query":
             continue
-        match = re.fullmatch(r"label_values\((.+), *\w+\)", variable["query"])
+        match = re.fullmatch(r"label_values\((.+), *\w+\)|query_result\((.+)\)", variable["query"])
         try:
-            parser.parse(expand(match[1]) if match else "")
+            parser.parse(expand(match[1] or match[2]) if match else "")
         except ValueError as error:
             yield f"{variable['query']}: {error}"
 

@@ -145,6 +145,8 @@ class Variable:
     regex: str = ""
     is_multi: bool = True
     all_value: str = ".+"
+    """What stands for all; nothing: every value that was found, one by one."""
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)

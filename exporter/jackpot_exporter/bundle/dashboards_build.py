@@ -26,7 +26,7 @@ from .dashboards import (
     Word,
     Words,
 )
-from .dashboards_schema import ColumnEntry, DashboardEntry, LookEntry, PanelEntry, RowEntry
+from .dashboards_schema import ColumnEntry, DashboardEntry, LookEntry, PanelEntry, RowEntry, VariableEntry
 from .durations import Duration
 from .model import Alert, Severity
 from .placeholders import expand
@@ -206,10 +206,7 @@ def _number(value: Scalar) -> float:
 
 
 def _variables(entry: DashboardEntry) -> Iterator[Variable]:
-    own = [
-        (one.first, Variable(one.name, one.title, one.values.replace("$target", TARGET), one.regex, one.multi))
-        for one in entry.variables
-    ]
+    own = [(one.first, _variable(one)) for one in entry.variables]
     yield from (variable for is_first, variable in own if is_first)
     chosen: list[str] = []
     for name, all_value in (("service", ".*"), ("job", ".+"), ("instance", ".+")):
@@ -218,6 +215,18 @@ def _variables(entry: DashboardEntry) -> Iterator[Variable]:
         )
         chosen.append(f'{name}=~"${name}"')
     yield from (variable for is_first, variable in own if not is_first)
+
+
+def _variable(entry: VariableEntry) -> Variable:
+    return Variable(
+        name=entry.name,
+        title=entry.title,
+        query=entry.values.replace("$target", TARGET),
+        regex=entry.regex,
+        is_multi=entry.multi,
+        all_value="" if entry.hidden else ".+",
+        is_hidden=entry.hidden,
+    )
 
 
 def _select(anchor: str, matchers: Sequence[str]) -> str:

@@ -70,9 +70,10 @@ class VariableEntry(Strict):
 
     name: LabelName
     title: str
-    values: str = Field(description="label_values(...), as Grafana asks for it")
+    values: str = Field(description="label_values(...) or query_result(...), as Grafana asks for it")
     regex: str = ""
     multi: bool = True
+    hidden: bool = Field(False, description="not chosen by anyone: always every value that was found")
     first: bool = Field(False, description="stands before the usual ones, which depend on it")
 
 

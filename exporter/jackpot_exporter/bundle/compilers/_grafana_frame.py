@@ -79,8 +79,8 @@ def _variable(variable: Variable) -> Json:
         "sort": 1,
         "multi": variable.is_multi,
         "includeAll": variable.is_multi,
-        **({"allValue": variable.all_value} if variable.is_multi else {}),
-        "hide": 0,
+        **({"allValue": variable.all_value} if variable.is_multi and variable.all_value else {}),
+        "hide": 2 if variable.is_hidden else 0,
         "current": every if variable.is_multi else {},
         "options": [],
     }
