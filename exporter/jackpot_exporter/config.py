@@ -146,6 +146,8 @@ class WebSettings(Section):
     """The HTTP server."""
 
     enable_reload: bool = Field(False, description="answer POST /-/reload; SIGHUP always works")
+    alertmanager_url: str | None = Field(None, description="asked for the JSON of /alerts and /dashboard")
+    prometheus_url: str | None = Field(None, description="asked for the JSON of /alerts and /dashboard")
     bearer_token_file: Path | None = Field(
         None, description="file with a token that is taken besides users and passwords, re-read when it changes"
     )

@@ -5,14 +5,27 @@ from __future__ import annotations
 import json
 import urllib.error
 from collections.abc import Iterator
+from contextlib import ExitStack
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from conftest import Database
 from harness.exporter import ExporterProcess
 from harness.waiting import eventually
 from jackpot_exporter.demo.programs import ServiceProcess, TrafficProcess, fetch
-from jackpot_exporter.demo.servers import PostgresServer, RedisServer
+from jackpot_exporter.demo.servers import (
+    AlertmanagerServer,
+    PostgresServer,
+    PrometheusServer,
+    RedisServer,
+    free_port,
+)
+
+SCHEMA = files("jackpot_exporter.demo").joinpath("schema.sql").read_text()
 
 HEALTH = {
     "status": str, "timestamp": str, "uptime": float, "version": str, "environment": str,
@@ -148,11 +161,13 @@ def exporter(servers: tuple[PostgresServer, RedisServer]) -> Iterator[ExporterPr
     ],
 )
 def test_shapes_and_values(exporter: ExporterProcess, path: str, shape: Any, unknown: set[str]) -> None:
-    status, document = ask(exporter, path, "application/json" if path == "/metrics" else "*/*")
+    accept = "application/json" if path == "/metrics" else "*/*"
+    eventually(lambda: nulls(ask(exporter, path, accept)[1]) <= unknown, within=10)
+
+    status, document = ask(exporter, path, accept)
 
     assert status == 200
     assert misfits(document, shape) == []
-    assert nulls(document) <= unknown
 
 
 def test_they_say_what_prometheus_sees(exporter: ExporterProcess, servers: tuple[PostgresServer, RedisServer]) -> None:
@@ -199,3 +214,74 @@ def test_nothing_known_is_null_and_not_healthy() -> None:
     assert document["status"] is None
     assert document["checks"]["database"]["status"] is None
     assert misfits(document, {**HEALTH, "checks": dict}) == []
+
+
+ALERT = {
+    "id": str, "ruleId": str, "name": str, "message": str, "severity": str, "timestamp": str, "resolved": bool,
+    "resolvedAt": str, "metadata": dict,
+}  # fmt: skip
+RULE = {
+    "id": str, "name": str, "description": str,
+    "condition": {"metric": str, "operator": str, "threshold": float, "duration": float},
+    "severity": str, "enabled": bool, "cooldown": float, "channels": list,
+}  # fmt: skip
+SUMMARY = {"totalActive": float, "critical": float, "warning": float, "info": float}
+DASHBOARD = {
+    "overview": {
+        "status": str, "uptime": float, "activeUsers": float, "requestsPerSecond": float, "errorRate": float,
+    },
+    "performance": {"responseTimes": METRICS["response_times"], "throughput": METRICS["throughput"], "trends": list},
+    "business": {"totalJackpotAmount": float, "dailyGrowth": float, "topGames": list, "userActivity": dict},
+    "system": {"resources": METRICS["resources"], "database": dict, "cache": dict},
+    "alerts": {"active": list, "recent": list},
+}  # fmt: skip
+TREND = {
+    "timestamp": float, "responseTime": float, "throughput": float, "errorRate": float, "jackpotAmount": float,
+}  # fmt: skip
+FIRING = {
+    "alert": "PoolsHold",
+    "expr": "jackpot_pool_amount_cents >= 0",
+    "labels": {"severity": "warning", "channels": "/slack/", "incident": "PoolsHold"},
+    "annotations": {"summary": "A pool holds something.", "description": "{{ $labels.pool }} holds {{ $value }}."},
+}
+
+
+def test_alerts_and_dashboard_are_asked_of_the_real_ones(
+    closing: ExitStack, database: Database, tmp_path: Path
+) -> None:
+    database.execute(SCHEMA)
+    receivers = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+    alertmanager = closing.enter_context(AlertmanagerServer(receivers))
+    (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "g", "rules": [FIRING]}]}))
+    targets = [{"targets": [f"127.0.0.1:{port}"]} for port in (free_port(), alertmanager.port)]
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(tmp_path / "rules.yml")],
+        "alerting": {"alertmanagers": [{"static_configs": targets[1:]}]},
+        "scrape_configs": [{"job_name": "jackpot-exporter", "static_configs": targets[:1]}],
+    }
+    prometheus = closing.enter_context(PrometheusServer(config))
+    web = {"alertmanager_url": alertmanager.url, "prometheus_url": prometheus.url}
+    exporter = ExporterProcess({"interval": "1s", "postgres": {"dsn": database.dsn}, "web": web})
+    exporter.port = int(targets[0]["targets"][0].rpartition(":")[2])
+    closing.enter_context(exporter)
+
+    document = eventually(lambda: (d := ask(exporter, "/alerts")[1])["active"] and d["history"] and d, within=40)
+    dashboard = ask(exporter, "/dashboard")[1]
+
+    assert [misfits(one, ALERT) for one in (*document["active"], *document["history"])] == [[]] * 6
+    assert [misfits(one, RULE) for one in document["rules"]] == [[]]
+    assert document["summary"] == {"totalActive": 3, "critical": 0, "warning": 3, "info": 0}
+    assert document["active"][0]["message"].endswith("0.")
+    assert dashboard["success"] is True
+    assert misfits(dashboard["data"], DASHBOARD) == []
+    assert [misfits(point, TREND) for point in dashboard["data"]["performance"]["trends"]] == [[]] * 24
+
+
+def test_without_addresses_alerts_are_not_known() -> None:
+    with ExporterProcess({"web": {"alertmanager_url": f"http://127.0.0.1:{free_port()}"}}) as process:
+        alerts = ask(process, "/alerts")
+        dashboard = ask(process, "/dashboard")
+
+    assert alerts == (200, {"active": None, "history": None, "rules": None, "summary": dict.fromkeys(SUMMARY)})
+    assert dashboard[1]["data"]["performance"]["trends"] is None

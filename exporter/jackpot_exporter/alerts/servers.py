@@ -105,3 +105,15 @@ class Prometheus(_Server):
         answer = await self._ask_json("/api/v1/query", query=promql)
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
+
+    async def query_range(self, promql: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """The series of a query over a span; times and step in seconds."""
+        span = {"start": str(start), "end": str(end), "step": str(step)}
+        answer = await self._ask_json("/api/v1/query_range", query=promql, **span)
+        found: list[dict[str, Any]] = answer["data"]["result"]
+        return found
+
+    async def alerting_rules(self) -> list[dict[str, Any]]:
+        """Every alerting rule as Prometheus has it."""
+        answer = await self._ask_json("/api/v1/rules", type="alert")
+        return [rule for group in answer["data"]["groups"] for rule in group["rules"]]

@@ -10,11 +10,10 @@ from aiohttp import web
 
 from ..engine import MAIN, Engine, Exporter
 from ..errors import InvalidInputError
-from . import documents
 from .access import OPEN
+from .guide import Guide
 from .landing import landing_page
 from .negotiation import accepts_gzip, choose_format, prefers_json
-from .readings import Readings
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,16 +22,13 @@ _PAGE_HEADERS = {
 }
 
 
-_STATUS_OF: dict[str | None, int] = {"healthy": 200, "degraded": 200}
-"""HTTP status by health; unhealthy and unknown are 503."""
-
-
 class Site:
     """The handlers, over one exporter."""
 
     def __init__(self, exporter: Exporter, telemetry_path: str = "/metrics") -> None:
         self._exporter = exporter
         self._telemetry_path = telemetry_path
+        self._guide = Guide(exporter)
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -42,15 +38,12 @@ class Site:
         app.router.add_get("/-/ready", self.ready, name=f"{OPEN}-ready")
         app.router.add_post("/-/reload", self.reload)
         app.router.add_get("/", self.landing)
-        app.router.add_get("/health", self.health)
-        app.router.add_get("/health/database", self.health_database)
-        app.router.add_get("/health/jackpot", self.health_jackpot)
-        app.router.add_get("/status", self.status)
+        self._guide.add_to(app)
         return app
 
     async def metrics(self, request: web.Request) -> web.Response:
         if prefers_json(request.headers.get("Accept", "")):
-            return web.json_response(documents.metrics(self._readings()))
+            return await self._guide.metrics()
         return self._scrape(request, self._exporter.engines[MAIN], with_process=True)
 
     async def probe(self, request: web.Request) -> web.Response:
@@ -83,23 +76,6 @@ class Site:
         page = landing_page(engines[MAIN].store.telemetry, [name for name in engines if name != MAIN])
         return web.Response(text=page, content_type="text/html", headers=_PAGE_HEADERS)
 
-    async def health(self, _request: web.Request) -> web.Response:
-        return _judged(documents.health(self._readings()))
-
-    async def health_database(self, _request: web.Request) -> web.Response:
-        return _judged(documents.database(self._readings()))
-
-    async def health_jackpot(self, _request: web.Request) -> web.Response:
-        return _judged(documents.jackpot(self._readings()))
-
-    async def status(self, _request: web.Request) -> web.Response:
-        word = documents.overall_status(self._readings())
-        answer = {"status": "ok" if word == "healthy" else word, "timestamp": documents.now()}
-        return web.json_response(answer, status=_STATUS_OF.get(word, 503))
-
-    def _readings(self) -> Readings:
-        return Readings(self._exporter.engines[MAIN].store)
-
     def _scrape(self, request: web.Request, engine: Engine, *, with_process: bool) -> web.Response:
         started = time.perf_counter()
         only = request.query.getall("collect[]", [])
@@ -115,7 +91,3 @@ class Site:
             headers["Content-Encoding"] = "gzip"
         self._exporter.process.count_scrape(200, time.perf_counter() - started)
         return web.Response(body=body, headers=headers)
-
-
-def _judged(document: documents.Document) -> web.Response:
-    return web.json_response(document, status=_STATUS_OF.get(document["status"], 503))

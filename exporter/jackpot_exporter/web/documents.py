@@ -133,6 +133,43 @@ def metrics(at: Readings) -> Document:
     }
 
 
+def dashboard(at: Readings, trends: list[Document] | None, alerts: Document) -> Document:
+    """The data of GET /dashboard; trends and alerts come from Prometheus and Alertmanager."""
+    figures, base = metrics(at), database(at)
+    return {
+        "overview": {
+            "status": overall_status(at),
+            "uptime": at.own("uptime_seconds"),
+            "activeUsers": at.own("active_users"),
+            "requestsPerSecond": _first(at.own("requests_per_second"), at.rate("operations_total")),
+            "errorRate": error_ratio(at),
+        },
+        "performance": {
+            "responseTimes": figures["response_times"],
+            "throughput": figures["throughput"],
+            "trends": trends,
+        },
+        "business": {
+            "totalJackpotAmount": figures["business"]["totalJackpotAmount"],
+            "dailyGrowth": _growth(trends),
+            "topGames": None,
+            "userActivity": None,
+        },
+        "system": {
+            "resources": figures["resources"],
+            "database": {**base["connection"], **base["performance"]},
+            "cache": {"status": _word(at.own("dependency_up", dependency="cache")), "hitRate": hit_ratio(at)},
+        },
+        "alerts": alerts,
+    }
+
+
+def _growth(trends: list[Document] | None) -> float | None:
+    """What the pools together gained over the hours that are known, in cents."""
+    amounts = [point["jackpotAmount"] for point in trends or () if point["jackpotAmount"] is not None]
+    return amounts[-1] - amounts[0] if len(amounts) > 1 else None
+
+
 def overall_status(at: Readings) -> str | None:
     """The worst of what the service says and of what the exporter itself sees; None when neither is known."""
     said = next((word for word, is_so in at.by_label("health_status", "status").items() if is_so), None)
