@@ -74,6 +74,9 @@ TOOLS: dict[str, Tool] = {
         Tool("alertmanager", _ALERTMANAGER, _system("prometheus-alertmanager")),
         Tool("alertmanager@current", _ALERTMANAGER, _newer("prometheus-alertmanager")),
         Tool("logrotate", ("logrotate",), _system("logrotate")),
+        Tool("systemd", ("systemd-analyze",), _system("systemd")),
+        Tool("docker-compose@2", ("docker-compose",), _newer("docker-compose")),
+        Tool("kustomize@current", ("kustomize",), _newer("kustomize")),
         *(Tool(peer, (peer,), _system(peer)) for peer in _PEERS),
         *(Tool(f"{peer}@{CURRENT}", (peer,), _newer(peer)) for peer in _PEERS),
     )

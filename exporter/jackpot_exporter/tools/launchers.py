@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..errors import ToolError
 
-_PROGRAM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/bin", "usr/sbin")
+_PROGRAM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/bin", "usr/sbin", "usr/libexec/docker/cli-plugins")
+_LIBRARY_FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/systemd", "lib/*-linux-gnu")
 _ALERTMANAGER = "prometheus-alertmanager"
 
 _WITH_ITS_TEMPLATES = """\
@@ -86,5 +87,5 @@ def _locate(root: Path, program: str) -> Path:
 
 def _libraries(folder: Path, final: Path) -> str:
     root = folder / "root"
-    found = [path for place in ("usr/lib/*-linux-gnu", "lib/*-linux-gnu") for path in sorted(root.glob(place))]
+    found = [path for place in _LIBRARY_FOLDERS for path in sorted(root.glob(place))]
     return shlex.quote(":".join(str(final / path.relative_to(folder)) for path in found)) if found else ""
