@@ -14,7 +14,7 @@ import pytest
 from conftest import Database
 from harness.waiting import eventually
 from jackpot_exporter.demo.programs import fetch
-from jackpot_exporter.demo.servers import RedisServer, free_port
+from jackpot_exporter.demo.servers import AlertmanagerServer, RedisServer, free_port
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -75,11 +75,14 @@ def test_these_are_the_commands() -> None:
         "jackpot-exporter check --config.file settings.yaml",
         "jackpot-exporter once --config.file settings.yaml --collector pools",
         "jackpot-exporter serve --config.file settings.yaml --web.listen-address :7777",
+        "jackpot-exporter generate --values values.yaml --out site",
+        "jackpot-exporter alerts list",
+        'jackpot-exporter alerts ack JackpotServiceDown --for 2h --comment "restarting it"',
     ]
 
 
 def test_the_two_commands_of_the_first_screen() -> None:
-    assert README.index("./run demo") < README.index("./run test") < 2500
+    assert README.index("./run demo") < README.index("./run test") < 1800
 
     demo = run("./run demo --for 8s", ROOT)
     tests = run("./run test --collect-only -q tests/test_readme.py -p no:cacheprovider", ROOT)
@@ -129,3 +132,41 @@ def test_serve(folder: Path) -> None:
 
     assert serving.returncode == 0
     assert "<h1>jackpot-exporter" in page
+
+
+def test_generate(tmp_path: Path) -> None:
+    (tmp_path / "values.yaml").write_text("retention: 30d\n")
+
+    done = run(COMMANDS[8], tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "prometheus" / "rules" / "jackpot.yml").exists()
+    assert (tmp_path / "site" / "alertmanager" / "alertmanager.yml").exists()
+
+
+def test_alerts_list_and_ack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = {
+        "alertname": "JackpotServiceDown",
+        "incident": "JackpotServiceDown",
+        "service": "demo",
+        "severity": "critical",
+    }
+    receivers = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+    with AlertmanagerServer(receivers) as alertmanager:
+        monkeypatch.setenv("ALERTMANAGER_URL", alertmanager.url)
+        alertmanager.post_alerts([{"labels": labels, "annotations": {"summary": "The service is down."}}])
+        eventually(alertmanager.alerts)
+
+        listed, taken = run(COMMANDS[9], tmp_path), run(COMMANDS[10], tmp_path)
+        after = run(COMMANDS[9], tmp_path)
+
+    assert "The service is down." in listed.stdout, listed.stderr
+    assert taken.returncode == 0, taken.stderr
+    assert "acknowledged" in after.stdout
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", README)
+
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
