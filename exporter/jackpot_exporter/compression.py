@@ -11,7 +11,7 @@ the first part is multiplied by x^(8n) modulo the polynomial, n being the length
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -37,6 +37,19 @@ def compress(text: bytes) -> Piece:
     return Piece(deflate.compress(text) + deflate.flush(zlib.Z_FULL_FLUSH), len(text), zlib.crc32(text))
 
 
+def wrap(text: bytes) -> Piece:
+    """A short text as a piece, stored and not compressed. ValueError when it is longer than 65,535 bytes."""
+    size = len(text).to_bytes(2, "little") if len(text) < 1 << 16 else b""
+    if not size:
+        raise ValueError(f"{len(text)} bytes do not fit into one stored block")
+    return Piece(b"\x00" + size + bytes(byte ^ 0xFF for byte in size) + text, len(text), zlib.crc32(text))
+
+
+def expand(piece: Piece) -> bytes:
+    """The text of a piece."""
+    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(piece.deflated)
+
+
 def join(pieces: Iterable[Piece]) -> Piece:
     """The pieces' texts one after another, as one piece."""
     crc = size = 0
@@ -50,11 +63,19 @@ def join(pieces: Iterable[Piece]) -> Piece:
 
 def gzip(piece: Piece, last: bytes) -> bytes:
     """A whole gzip file: the piece, and behind it text that is not compressed yet."""
+    return b"".join(gzip_parts([piece], last))
+
+
+def gzip_parts(pieces: Sequence[Piece], last: bytes) -> list[bytes]:
+    """The same of several pieces, as parts to be sent one after another: large ones need not be copied together."""
     deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-    tail = deflate.compress(last) + deflate.flush()
-    crc = zlib.crc32(last, piece.crc)
-    size = (piece.size + len(last)) & 0xFFFFFFFF
-    return b"".join((_HEADER, piece.deflated, tail, crc.to_bytes(4, "little"), size.to_bytes(4, "little")))
+    crc = size = 0
+    for piece in pieces:
+        crc = crc32_combine(crc, piece.crc, piece.size)
+        size += piece.size
+    size = (size + len(last)) & 0xFFFFFFFF
+    trailer = zlib.crc32(last, crc).to_bytes(4, "little") + size.to_bytes(4, "little")
+    return [_HEADER, *(piece.deflated for piece in pieces), deflate.compress(last) + deflate.flush() + trailer]
 
 
 def crc32_combine(first: int, second: int, second_size: int) -> int:

@@ -10,14 +10,35 @@ Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and the Op
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache, partial
 
-from .model import COUNTER_MODULUS, Bucket, Exemplar, Frame, Histogram, Kind, MetricSpec, Number, Sample, Summary
+from .blocks import Block
+from .lines import (
+    escape_help,
+    escape_label,
+    histogram_lines,
+    label_set,
+    line_heads,
+    number_text,
+    summary_lines,
+    value_texts,
+    wrapped,
+)
+from .model import (
+    Column,
+    Frame,
+    Histogram,
+    Kind,
+    MetricSpec,
+    Number,
+    Sample,
+    Summary,
+)
 
 _WIDE = 1024  # series; families above it are put together one at a time
-_EXEMPLAR_MAX = 128  # characters of an exemplar's labels, by the OpenMetrics specification
 
 
 class Format(Enum):
@@ -35,8 +56,18 @@ class Family:
     kind: Kind
     help: str
     series: int
-    body: bytes
+    blocks: tuple[Block, ...]
     with_exemplars: bytes | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The lines, without exemplars."""
+        return b"".join([block.text for block in self.blocks])
+
+    @property
+    def size(self) -> int:
+        """Bytes of the lines."""
+        return sum(block.size for block in self.blocks)
 
     def head(self, fmt: Format) -> bytes:
         """The HELP and TYPE lines."""
@@ -66,20 +97,42 @@ def document(families: Iterable[Family], fmt: Format) -> bytes:
 END = {Format.TEXT: b"", Format.OPENMETRICS: b"# EOF\n"}
 
 
-async def render(items: Iterable[Sample | Frame], namespace: str) -> dict[str, Family]:
+class Known:
+    """The lines of a collector's last columns that have a version: what comes again is not made again."""
+
+    def __init__(self) -> None:
+        self._before: dict[Hashable, tuple[Block, int]] = {}
+        self._now: dict[Hashable, tuple[Block, int]] = {}
+
+    def lines(self, name: str, version: Hashable, make: Callable[[], tuple[bytes, int]]) -> tuple[Block, int]:
+        """The lines of a column and how many they are."""
+        key = (name, version)
+        found = self._before.get(key)
+        if found is None:
+            text, series = make()
+            found = Block(text), series
+        self._now[key] = found
+        return found
+
+    def turn(self) -> None:
+        """Forget what did not come again."""
+        self._before, self._now = self._now, {}
+
+
+async def render(items: Iterable[Sample | Frame], namespace: str, known: Known | None = None) -> dict[str, Family]:
     """The families of one collection, by full name; lets the event loop run after each frame.
 
     ValueError when a family comes with two types or a series comes twice.
     """
+    known = known or Known()
     building: dict[str, _Lines] = {}
     for item in items:
         if isinstance(item, Sample):
             _lines_of(building, item.spec, namespace).add(item)
         elif item.columns:
-            heads = [_labels(item.columns[0].spec.labels, row) + " " for row in item.rows]
-            for column in item.columns:
-                _lines_of(building, column.spec, namespace).extend(heads, column.values)
+            _add_frame(building, item, namespace, known)
             await asyncio.sleep(0)
+    known.turn()
     families: dict[str, Family] = {}
     for name, lines in building.items():
         families[name] = lines.family()
@@ -108,7 +161,7 @@ def merge(families: list[Family]) -> Family:
     for family in families:
         for line in family.body.splitlines(keepends=True):
             taken.setdefault(line.rpartition(b" ")[0], line)
-    return Family(first.name, first.kind, first.help, len(taken), b"".join(taken.values()))
+    return Family(first.name, first.kind, first.help, len(taken), (Block(b"".join(taken.values())),))
 
 
 def join_disjoint(groups: Iterable[Mapping[str, Family]]) -> list[Family]:
@@ -118,26 +171,15 @@ def join_disjoint(groups: Iterable[Mapping[str, Family]]) -> list[Family]:
         for name, family in group.items():
             by_name.setdefault(name, []).append(family)
     return [
-        Family(name, parts[0].kind, parts[0].help, sum(p.series for p in parts), b"".join([p.body for p in parts]))
+        Family(
+            name,
+            parts[0].kind,
+            parts[0].help,
+            sum(p.series for p in parts),
+            (Block(b"".join([p.body for p in parts])),),
+        )
         for name, parts in by_name.items()
     ]
-
-
-def escape_label(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-def escape_help(value: str) -> str:
-    return value.replace("\\", r"\\").replace("\n", r"\n")
-
-
-def number_text(value: Number) -> str:
-    """A value as both formats write it."""
-    if value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
-        return "NaN"
-    if value in (float("inf"), float("-inf")):
-        return "+Inf" if value > 0 else "-Inf"
-    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 class _Lines:
@@ -147,6 +189,8 @@ class _Lines:
         self.spec = spec
         self.name = name
         self._heads: set[str] = set()
+        self._blocks: list[Block] = []
+        self._series = 0
         self._plain: list[bytes] = []
         self._exemplars: list[bytes] | None = None
 
@@ -155,30 +199,51 @@ class _Lines:
         return len(self._heads) > _WIDE
 
     def add(self, sample: Sample) -> None:
-        labels = _labels(sample.spec.labels, sample.labels)
+        labels = label_set(sample.spec.labels, sample.labels)
         self._claim([labels + " "])
         value = sample.value
         if isinstance(value, Histogram):
             self._add_histogram(labels, value)
         elif isinstance(value, Summary):
-            self._plain.append(_encode("".join(_summary_lines(self.name, labels, value))))
+            self._plain.append(_encode("".join(summary_lines(self.name, labels, value))))
         else:
-            self._plain.append(_encode(f"{self.name}{labels} {number_text(_wrapped(self.spec, value))}\n"))
+            self._plain.append(_encode(f"{self.name}{labels} {number_text(wrapped(self.spec, value))}\n"))
 
     def extend(self, heads: Sequence[str], values: Sequence[Number | None]) -> None:
         """Many lines at once; `heads` are label sets, each with the blank before its value."""
-        numbers = [value for value in values if value is not None]
-        if len(numbers) < len(heads):
-            heads = [head for head, value in zip(heads, values, strict=True) if value is not None]
-        if not heads:
-            return
+        heads, numbers = _present(heads, values)
         self._claim(heads)
-        lines = f"\n{self.name}".join(map(str.__add__, heads, _texts(self.spec, numbers)))
-        self._plain.append(_encode(f"{self.name}{lines}\n"))
+        self._plain.append(self._text(heads, numbers))
+
+    def text_of(self, heads: Sequence[str], values: Sequence[Number | None]) -> tuple[bytes, int]:
+        """The lines of a column and how many they are; they do not become part of the family. Distinct from others."""
+        heads, numbers = _present(heads, values)
+        if len(set(heads)) != len(heads):
+            self._claim(heads)
+        return self._text(heads, numbers), len(heads)
+
+    def append(self, block: Block, series: int) -> None:
+        """Lines that are ready."""
+        self._end_block()
+        self._blocks.append(block)
+        self._series += series
 
     def family(self) -> Family:
         exemplars = b"".join(self._exemplars) if self._exemplars is not None else None
-        return Family(self.name, self.spec.kind, self.spec.help, len(self._heads), b"".join(self._plain), exemplars)
+        self._end_block()
+        series = self._series + len(self._heads)
+        return Family(self.name, self.spec.kind, self.spec.help, series, tuple(self._blocks), exemplars)
+
+    def _end_block(self) -> None:
+        if self._plain:
+            self._blocks.append(Block(b"".join(self._plain)))
+            self._plain = []
+
+    def _text(self, heads: Sequence[str], numbers: Sequence[Number]) -> bytes:
+        if not heads:
+            return b""
+        lines = f"\n{self.name}".join(map(str.__add__, heads, value_texts(self.spec, numbers)))
+        return _encode(f"{self.name}{lines}\n")
 
     def _claim(self, heads: Sequence[str]) -> None:
         expected = len(self._heads) + len(heads)
@@ -191,26 +256,36 @@ class _Lines:
     def _add_histogram(self, labels: str, value: Histogram) -> None:
         if self._exemplars is None and any(bucket.exemplar for bucket in value.buckets):
             self._exemplars = list(self._plain)
-        self._plain.append(_encode("".join(_histogram_lines(self.name, labels, value, with_exemplars=False))))
+        self._plain.append(_encode("".join(histogram_lines(self.name, labels, value, with_exemplars=False))))
         if self._exemplars is not None:
-            self._exemplars.append(_encode("".join(_histogram_lines(self.name, labels, value, with_exemplars=True))))
+            self._exemplars.append(_encode("".join(histogram_lines(self.name, labels, value, with_exemplars=True))))
+
+
+def _add_frame(building: dict[str, _Lines], frame: Frame, namespace: str, known: Known) -> None:
+    heads = cache(lambda: line_heads(frame.columns[0].spec.labels, frame.rows))
+    for column in frame.columns:
+        lines = _lines_of(building, column.spec, namespace)
+        if column.version is None:
+            lines.extend(heads(), column.values)
+        else:
+            make = partial(_column_text, lines, heads, column)
+            lines.append(*known.lines(lines.name, column.version, make))
+
+
+def _column_text(lines: _Lines, heads: Callable[[], list[str]], column: Column) -> tuple[bytes, int]:
+    return lines.text_of(heads(), column.values)
+
+
+def _present(heads: Sequence[str], values: Sequence[Number | None]) -> tuple[Sequence[str], Sequence[Number]]:
+    """The heads and values of the lines, without those that have no value."""
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < len(heads):
+        heads = [head for head, value in zip(heads, values, strict=True) if value is not None]
+    return heads, numbers
 
 
 def _encode(text: str) -> bytes:
     return text.encode("utf-8", "replace")
-
-
-def _texts(spec: MetricSpec, values: Sequence[Number]) -> Iterable[str]:
-    """The values as text; whole columns of plain integers, the usual case, take one call."""
-    if set(map(type, values)) == {int} and (spec.kind is not Kind.COUNTER or max(values) < COUNTER_MODULUS):
-        return map(str, values)
-    return [number_text(_wrapped(spec, value)) for value in values]
-
-
-def _wrapped(spec: MetricSpec, value: Number) -> Number:
-    if spec.kind is Kind.COUNTER and isinstance(value, int) and value >= COUNTER_MODULUS:
-        return value % COUNTER_MODULUS
-    return value
 
 
 def _lines_of(building: dict[str, _Lines], spec: MetricSpec, namespace: str) -> _Lines:
@@ -221,40 +296,6 @@ def _lines_of(building: dict[str, _Lines], spec: MetricSpec, namespace: str) -> 
     elif lines.spec.kind is not spec.kind:
         raise ValueError(f"{name} comes as {lines.spec.kind} and as {spec.kind}")
     return lines
-
-
-def _labels(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    if not names:
-        return ""
-    return "{" + ",".join([f'{n}="{escape_label(v)}"' for n, v in zip(names, values, strict=True)]) + "}"
-
-
-def _with_label(labels: str, name: str, value: str) -> str:
-    return f'{labels[:-1]},{name}="{value}"}}' if labels else f'{{{name}="{value}"}}'
-
-
-def _histogram_lines(name: str, labels: str, value: Histogram, *, with_exemplars: bool) -> Iterator[str]:
-    for bucket in value.buckets:
-        tail = _exemplar(bucket) if with_exemplars else ""
-        yield f"{name}_bucket{_with_label(labels, 'le', number_text(float(bucket.le)))} {bucket.count}{tail}\n"
-    yield f"{name}_sum{labels} {number_text(value.sum)}\n"
-    yield f"{name}_count{labels} {value.buckets[-1].count}\n"
-
-
-def _summary_lines(name: str, labels: str, value: Summary) -> Iterator[str]:
-    for quantile, number in value.quantiles:
-        yield f"{name}{_with_label(labels, 'quantile', number_text(float(quantile)))} {number_text(number)}\n"
-    yield f"{name}_sum{labels} {number_text(value.sum)}\n"
-    yield f"{name}_count{labels} {value.count}\n"
-
-
-def _exemplar(bucket: Bucket) -> str:
-    exemplar: Exemplar | None = bucket.exemplar
-    if exemplar is None or sum(len(k) + len(v) for k, v in exemplar.labels) > _EXEMPLAR_MAX:
-        return ""
-    pairs = ",".join(f'{k}="{escape_label(v)}"' for k, v in exemplar.labels)
-    at = f" {exemplar.at:.3f}" if exemplar.at is not None else ""
-    return f" # {{{pairs}}} {number_text(exemplar.value)}{at}"
 
 
 def series_of(families: Mapping[str, Family]) -> int:

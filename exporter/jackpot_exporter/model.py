@@ -12,7 +12,7 @@ put in front only where text is made, so that a collector is written once for ev
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Hashable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -166,10 +166,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The values of one family over the rows of a frame; None gives no sample."""
+    """The values of one family over the rows of a frame; None gives no sample.
+
+    Of one collector, columns of equal `version` hold equal values over equal rows, so that what was made of one
+    serves for the next; its rows are distinct from those of every other column of the family.
+    """
 
     spec: MetricSpec
     values: Sequence[Number | None]
+    version: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)

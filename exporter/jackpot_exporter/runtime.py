@@ -15,7 +15,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from .errors import SourceError
-from .exposition import Family, render
+from .exposition import Family, Known, render
 from .logs import fields
 from .model import Collector, Frame, Item, Note, Outcome, Sample
 from .store import Batch, Store
@@ -42,6 +42,7 @@ class Runner:
         self._jobs = jobs
         self._store = store
         self._reporter = _Reporter()
+        self._known = {job.name: Known() for job in jobs}
 
     async def run(self) -> None:
         """Run every job for ever; raises only for a bug of the runner."""
@@ -64,20 +65,20 @@ class Runner:
             await asyncio.sleep(start + turns * job.interval - loop.time())
 
     async def _round(self, job: Job) -> Batch:
-        batch = await collect(job, self._store.namespace)
+        batch = await collect(job, self._store.namespace, self._known[job.name])
         self._reporter.report(batch)
         await self._store.put(batch)
         return batch
 
 
-async def collect(job: Job, namespace: str) -> Batch:
+async def collect(job: Job, namespace: str, known: Known | None = None) -> Batch:
     """One collection, whatever happens in it. Raises nothing but cancellation."""
     started = time.monotonic()
     items: list[Item] = []
     outcome, message = await _gather(job, items)
     families: Mapping[str, Family] = {}
     try:
-        families = await render([item for item in items if isinstance(item, Sample | Frame)], namespace)
+        families = await render([item for item in items if isinstance(item, Sample | Frame)], namespace, known)
     except Exception as error:  # noqa: BLE001 - a collector's bug must not end the others
         outcome, message = _bug(job, error)
     if outcome is Outcome.OK and not families:

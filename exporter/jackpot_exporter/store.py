@@ -14,16 +14,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from . import compression
+from .blocks import Block
 from .exposition import END, Family, Format, document, join_disjoint, merge, render_now, series_of
 from .model import Note, Outcome
 from .telemetry import Telemetry
 
 _LARGE = 256 * 1024  # bytes of text; less is rendered and compressed in a few milliseconds
+_LARGE_BLOCK = 8 * 1024
 _SETTLE_SECONDS = 0.05
 _DEMAND_SECONDS = 600.0
 _REMEMBERED = ("operations_total", "operation_duration_seconds")
@@ -48,18 +50,49 @@ class _Part:
 
     def __init__(self, families: Collection[Family]) -> None:
         self.families = families
-        self._texts: dict[Format, bytes] = {}
+        self._blocks: dict[Format, list[Block]] = {}
         self._pieces: dict[Format, compression.Piece] = {}
 
-    def text(self, fmt: Format) -> bytes:
-        if fmt not in self._texts:
-            self._texts[fmt] = document(self.families, fmt)
-        return self._texts[fmt]
+    @property
+    def size(self) -> int:
+        return sum(family.size for family in self.families)
+
+    def texts(self, fmt: Format) -> list[bytes]:
+        return [block.text for block in self._blocks_of(fmt)]
 
     def piece(self, fmt: Format) -> compression.Piece:
         if fmt not in self._pieces:
-            self._pieces[fmt] = compression.compress(self.text(fmt))
+            self._pieces[fmt] = compression.join([block.piece for block in self._blocks_of(fmt)])
         return self._pieces[fmt]
+
+    def forget_texts(self) -> None:
+        """Keep only what is compressed: a large text is had back from that when somebody asks for it."""
+        for blocks in self._blocks.values():
+            for block in blocks:
+                block.forget_text()
+
+    def _blocks_of(self, fmt: Format) -> list[Block]:
+        if fmt not in self._blocks:
+            self._blocks[fmt] = list(_blocks(self.families, fmt))
+        return self._blocks[fmt]
+
+
+def _blocks(families: Iterable[Family], fmt: Format) -> Iterator[Block]:
+    """The families' text: large blocks as they are, for they come again, and what is small between them as one."""
+    small: list[bytes] = []
+    for family in families:
+        small.append(family.head(fmt))
+        if fmt is Format.OPENMETRICS and family.with_exemplars is not None:
+            small.append(family.with_exemplars)
+            continue
+        for block in family.blocks:
+            if block.size < _LARGE_BLOCK:
+                small.append(block.text)
+            else:
+                yield Block(b"".join(small))
+                yield block
+                small = []
+    yield Block(b"".join(small))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +124,22 @@ class _Assembly:
 
     parts: Mapping[str, _Part]
     valid_until: float
-    joined: dict[Format, compression.Piece] = field(default_factory=dict)
+    joined: dict[Format, list[compression.Piece]] = field(default_factory=dict)
 
     @cached_property
     def families(self) -> dict[str, Family]:
         return {family.name: family for part in self.parts.values() for family in part.families}
 
-    def text(self, fmt: Format, only: Collection[str]) -> list[bytes]:
-        return [part.text(fmt) for part in self._chosen(only)]
+    def texts(self, fmt: Format, only: Collection[str]) -> list[bytes]:
+        return [text for part in self._chosen(only) for text in part.texts(fmt)]
 
-    def piece(self, fmt: Format, only: Collection[str]) -> compression.Piece:
+    def pieces(self, fmt: Format, only: Collection[str]) -> list[compression.Piece]:
         if only:
-            return compression.join(part.piece(fmt) for part in self._chosen(only))
+            return [part.piece(fmt) for part in self._chosen(only)]
         if fmt not in self.joined:
-            self.joined[fmt] = compression.join(part.piece(fmt) for part in self.parts.values())
+            large = [part.piece(fmt) for part in self.parts.values() if part.size > _LARGE]
+            small = compression.join(part.piece(fmt) for part in self.parts.values() if part.size <= _LARGE)
+            self.joined[fmt] = [small, *large]
         return self.joined[fmt]
 
     def _chosen(self, only: Collection[str]) -> list[_Part]:
@@ -156,7 +191,7 @@ class Store:
             shown = _Shown(batch.families, until)
         else:
             shown = _after_failure(self._shown.get(batch.collector), batch, until)
-        if sum(len(family.body) for family in batch.families.values()) > _LARGE:
+        if sum(family.size for family in batch.families.values()) > _LARGE:
             await self._prepare_large(batch.collector, shown, now)
         self._shown[batch.collector] = shown
         self._remember(batch, now)
@@ -167,15 +202,21 @@ class Store:
             self._refresh = asyncio.get_running_loop().call_later(_SETTLE_SECONDS, self._make_ready)
 
     def page(self, fmt: Format, *, gzipped: bool, tail: Iterable[Family] = (), only: Collection[str] = ()) -> bytes:
-        """The document for one scrape: the ready parts, the ages of the moment, `tail`, the end of the format."""
+        """The document for one scrape, whole."""
+        return b"".join(self.page_parts(fmt, gzipped=gzipped, tail=tail, only=only))
+
+    def page_parts(
+        self, fmt: Format, *, gzipped: bool, tail: Iterable[Family] = (), only: Collection[str] = ()
+    ) -> list[bytes]:
+        """The document in parts: the ready ones, the ages of the moment, `tail`, the end of the format."""
         now = self._clock()
         self._demand[fmt, gzipped] = now
         assembly = self._assembled(now)
         ages = render_now(self.telemetry.ages(self._time()), self.namespace)
         last = document([*ages.values(), *tail], fmt) + END[fmt]
         if gzipped:
-            return compression.gzip(assembly.piece(fmt, only), last)
-        return b"".join([*assembly.text(fmt, only), last])
+            return compression.gzip_parts(assembly.pieces(fmt, only), last)
+        return [*assembly.texts(fmt, only), last]
 
     def family(self, name: str) -> Family | None:
         """A family as a scrape shows it now."""
@@ -247,8 +288,11 @@ class Store:
         visible = {name: old.visible(now) for name, old in self._shown.items()} | {collector: shown.visible(now)}
         families = [f for name, f in visible[collector].items() if name not in _held_twice(visible.values())]
         part = _Part(families)
-        for fmt, gzipped in self._wanted(now):
-            await asyncio.to_thread(part.piece if gzipped else part.text, fmt)
+        wanted = self._wanted(now)
+        for fmt, gzipped in wanted:
+            await asyncio.to_thread(part.piece if gzipped else part.texts, fmt)
+        if all(gzipped for _, gzipped in wanted):
+            part.forget_texts()
         self._ready[collector] = part
 
     def _make_ready(self) -> None:
@@ -258,7 +302,7 @@ class Store:
         parts = self._assembled(now).parts.values()
         for fmt, gzipped in self._wanted(now):
             for part in parts:
-                (part.piece if gzipped else part.text)(fmt)
+                (part.piece if gzipped else part.texts)(fmt)
 
 
 def _held_twice(groups: Iterable[Iterable[str]]) -> set[str]:

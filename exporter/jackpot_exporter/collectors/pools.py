@@ -15,11 +15,14 @@ from ..config import CollectorSection
 from ..errors import MissingError, PermissionDeniedError, SourceTimeoutError
 from ..model import Collector, Item, Note
 from ._base import CollectorType
+from ._pools.changes import Round, changes
 from ._pools.families import ACCESSIBLE, METRICS, VIOLATIONS
 from ._pools.integrity import Ledger
+from ._pools.lines import StretchFrames, table_frames
 from ._pools.plan import Plan, make_plan
 from ._pools.settings import PoolsSettings
-from ._pools.table import Cap, frames, ledger_rows, series_per_pool
+from ._pools.stretch import Deferred
+from ._pools.table import Cap, series_per_pool
 
 if TYPE_CHECKING:
     from ..clients.postgres import PostgresSession
@@ -43,7 +46,9 @@ class PoolsCollector:
         self._settings = settings
         self._session = session
         self._plan: Plan | None = None
+        self._last = Round()
         self._ledger = Ledger()
+        self._frames = StretchFrames()
         self._cap = Cap(settings.max_series)
         self._timeouts = 0
 
@@ -62,17 +67,24 @@ class PoolsCollector:
             raise
         self._timeouts = 0
         yield ACCESSIBLE.sample(1)
-        table, notes = await plan.parse(stream)
+        pools, notes = await plan.parse(stream, self._last)
         for note in notes:
             yield note
-        violations = await self._ledger.check(ledger_rows(table))
+        violations = await self._ledger.check(*await changes(self._last, pools))
+        self._last = pools
         for check, count in {**violations, "unvalidated_constraint": unvalidated}.items():
             yield VIOLATIONS.sample(count, check)
-        shown, rest = self._cap.apply(table)
-        if rest:
-            message = f"{rest} pools over max_series are added up as other"
-            yield Note("max_series", message, dropped=rest * series_per_pool(table))
-        for frame in frames(shown, plan.label_names, time.time() - self._settings.inactive_after):
+        inactive_before = time.time() - self._settings.inactive_after
+        if pools.is_distinct and self._cap.holds(pools.size, len(pools.specs)):
+            self._cap.show(Deferred(pools.size, pools.read_keys))
+            frames = self._frames.frames(pools, plan.label_names, inactive_before)
+        else:
+            shown, rest = await asyncio.to_thread(lambda: self._cap.apply(pools.table()))
+            if rest:
+                message = f"{rest} pools over max_series are added up as other"
+                yield Note("max_series", message, dropped=rest * series_per_pool(len(pools.specs)))
+            frames = table_frames(shown, plan.label_names, inactive_before)
+        for frame in frames:
             yield frame
             await asyncio.sleep(0)
 

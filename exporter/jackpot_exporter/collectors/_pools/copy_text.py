@@ -1,4 +1,4 @@
-"""COPY's text format to columns of values, in slices that leave the event loop free.
+"""COPY's text format to stretches of columns, still as text: most of it is what it was a round ago.
 
 Format: https://www.postgresql.org/docs/current/sql-copy.html, "Text Format". Bytes that are not UTF-8 (a
 SQL_ASCII database holds anything) become replacement characters.
@@ -6,55 +6,57 @@ SQL_ASCII database holds anything) become replacement characters.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from ...model import Number
 
-_SLICE = 2048
+_ROWS = 1024
 _NULL = r"\N"
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The values of one column as text; NULL stands as it stands in the stream."""
+def split_columns(stream: bytes, width: int) -> Iterator[tuple[int, list[str]]]:
+    """About a thousand rows at a time: how many, and their columns, each as fields with newlines between.
 
-    fields: Sequence[str]
-
-    def texts(self) -> list[str | None]:
-        """Unescaped text; None for NULL."""
-        return [None if f == _NULL else _unescape(f) if "\\" in f else f for f in self.fields]
-
-    def numbers(self) -> list[Number | None]:
-        """Integers as int, all else as float; None for NULL. ValueError for text that is no number."""
-        try:
-            return list(map(int, self.fields))
-        except ValueError:
-            return [None if f == _NULL else _number(f) for f in self.fields]
-
-
-async def parse_columns(stream: bytes, width: int) -> list[Column]:
-    """The columns of a COPY stream of `width` fields a row; `width` empty columns when there are no rows."""
+    ValueError when the rows do not have `width` fields.
+    """
     lines = stream.decode("utf-8", "replace").split("\n")
     lines.pop()  # the stream ends with a newline, an empty one holds nothing
-    columns: list[list[str]] = [[] for _ in range(width)]
-    for start in range(0, len(lines), _SLICE):
-        rows = [line.split("\t") for line in lines[start : start + _SLICE]]
-        for column, fields in zip(columns, zip(*rows, strict=True), strict=True):
-            column.extend(fields)
-        await asyncio.sleep(0)
-    return [Column(column) for column in columns]
+    for start in range(0, len(lines), _ROWS):
+        rows = lines[start : start + _ROWS]
+        fields = "\t".join(rows).split("\t")
+        if len(fields) != len(rows) * width:
+            raise ValueError(f"{len(rows)} rows of {width} columns came as {len(fields)} fields")
+        yield len(rows), ["\n".join(fields[number::width]) for number in range(width)]
 
 
-def _number(text: str) -> Number:
+def texts(column: str) -> list[str]:
+    """Unescaped text; nothing for NULL."""
+    fields = column.split("\n")
+    if "\\" not in column:
+        return fields
+    return ["" if f == _NULL else _unescape(f) if "\\" in f else f for f in fields]
+
+
+def numbers(column: str) -> list[Number | None]:
+    """Integers as int, all else as float; None for NULL. ValueError for text that is no number."""
+    fields = column.split("\n")
     try:
-        return int(text)
+        return list(map(int, fields))
     except ValueError:
-        return float(text)
+        return list(map(number, fields))
+
+
+def number(field: str) -> Number | None:
+    """One field of a column of numbers."""
+    if field == _NULL:
+        return None
+    try:
+        return int(field)
+    except ValueError:
+        return float(field)
 
 
 def _unescape(field: str) -> str:

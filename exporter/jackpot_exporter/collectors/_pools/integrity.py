@@ -50,21 +50,34 @@ class _Seen:
 
 
 class Ledger:
-    """Remembers pools from round to round."""
+    """Remembers pools from round to round.
+
+    Of a pool that violates nothing its last row says all there is to know, so only the others are kept.
+    """
 
     def __init__(self) -> None:
-        self._seen: dict[Key, _Seen] = {}
+        self._odd: dict[Key, _Seen] = {}
 
-    async def check(self, pools: Iterable[tuple[Key, PoolRow]]) -> dict[str, int]:
-        """How many pools violate each check now. Pools that are gone are forgotten."""
-        before, self._seen = self._seen, {}
-        counts = dict.fromkeys(CHECKS, 0)
-        for number, (key, pool) in enumerate(pools):
+    async def check(
+        self, changes: Iterable[tuple[Key, PoolRow | None, PoolRow]], gone: Iterable[Key]
+    ) -> dict[str, int]:
+        """How many pools violate each check now; each change is a pool with its row before, if any, and now."""
+        for key in gone:
+            self._odd.pop(key, None)
+        for number, (key, before, row) in enumerate(changes):
             if number % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
-            seen = self._seen[key] = _follow(before.get(key), pool)
+            seen = self._odd.pop(key, None) or (_first_seen(before) if before else None)
+            seen = _follow(seen, row)
+            if seen != _first_seen(row) or _is_negative(row):
+                self._odd[key] = seen
+        return self._count()
+
+    def _count(self) -> dict[str, int]:
+        counts = dict.fromkeys(CHECKS, 0)
+        for seen in self._odd.values():
             row = seen.last
-            counts["negative_amount"] += row.amount is not None and row.amount < 0
+            counts["negative_amount"] += _is_negative(row)
             counts["conservation"] += seen.anchor is not None and _balance(row) not in (None, seen.anchor)
             counts["version_regression"] += (
                 row.version is not None and seen.highest_version is not None and row.version < seen.highest_version
@@ -74,9 +87,17 @@ class Ledger:
         return counts
 
 
+def _first_seen(row: PoolRow) -> _Seen:
+    return _Seen(row, _balance(row), row.version)
+
+
+def _is_negative(row: PoolRow) -> bool:
+    return row.amount is not None and row.amount < 0
+
+
 def _follow(seen: _Seen | None, row: PoolRow) -> _Seen:
     if seen is None:
-        return _Seen(row, _balance(row), row.version)
+        return _first_seen(row)
     before = seen.last
     now = replace(
         seen,

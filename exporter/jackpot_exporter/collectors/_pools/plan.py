@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, LiteralString
 
 from ...errors import MissingError
-from ...model import MetricSpec, Note, Number, Outcome
-from .copy_text import parse_columns
+from ...model import MetricSpec, Note, Outcome
+from .changes import Round
 from .families import (
     AMOUNT,
     CONTRIBUTIONS,
@@ -22,7 +22,7 @@ from .families import (
     WINS_CENTS,
 )
 from .settings import PoolsSettings
-from .table import COUNTERS, Table
+from .stretch import Key, Stretch, read_stretches
 
 if TYPE_CHECKING:
     from psycopg.sql import Composable, Composed
@@ -56,37 +56,40 @@ class Plan:
     label_names: tuple[str, ...]
     specs: tuple[MetricSpec, ...]
 
-    async def parse(self, stream: bytes) -> tuple[Table, list[Note]]:
-        width = 1 + len(self.label_names)
-        columns = await parse_columns(stream, width + len(self.specs))
+    async def parse(self, stream: bytes, before: Round) -> tuple[Round, list[Note]]:
+        """What the stream holds; what is as before is not parsed again."""
+        stretches = await read_stretches(stream, 1 + len(self.label_names), self.specs, before.stretches)
         notes = []
-        labels = [[text or "" for text in column.texts()] for column in columns[:width]]
-        values: dict[MetricSpec, Sequence[Number | None]] = {}
-        for spec, column in zip(self.specs, columns[width:], strict=True):
-            try:
-                values[spec], note = _without_nonsense(spec, column.numbers())
-            except ValueError:
-                note = Note(spec.name, f"{spec.name}: the column holds what is no number", Outcome.BAD_DATA)
-            if note:
-                notes.append(note)
-            await asyncio.sleep(0)
-        table = Table(list(zip(*labels, strict=True)), values)
-        if len(set(table.keys)) != len(table.keys):
+        usable = []
+        for spec in self.specs:
+            cells = [stretch.cells[spec] for stretch in stretches]
+            bad = sum(found.nonsense for found in cells)
+            if not all(found.is_numeric for found in cells):
+                notes.append(_bad(spec, f"{spec.name}: the column holds what is no number"))
+                continue
+            usable.append(spec)
+            if bad:
+                notes.append(_bad(spec, f"{bad} pools have a counter below zero or not finite: {spec.name}"))
+        read = Round(stretches, usable)
+        if before.is_distinct and read.has_keys_of(before):
+            return read, notes
+        if await _has_duplicates(stretches):
             message = "pools with equal labels are added up; name the column that tells them apart under pools.labels"
             notes.append(Note("duplicates", message, Outcome.BAD_DATA))
-            table = table.gathered(table.keys)
-        return table, notes
+            return replace(read, is_distinct=False), notes
+        return read, notes
 
 
-def _without_nonsense(spec: MetricSpec, values: list[Number | None]) -> tuple[list[Number | None], Note | None]:
-    """A counter below zero, or not a number, is no counter: its sample is left out and said."""
-    if spec not in COUNTERS:
-        return values, None
-    good = [v if v is None or 0 <= v < float("inf") else None for v in values]
-    bad = sum(1 for before, after in zip(values, good, strict=True) if before is not after)
-    if not bad:
-        return values, None
-    return good, Note(spec.name, f"{bad} pools have a counter below zero or not finite: {spec.name}", Outcome.BAD_DATA)
+def _bad(spec: MetricSpec, message: str) -> Note:
+    return Note(spec.name, message, Outcome.BAD_DATA)
+
+
+async def _has_duplicates(stretches: Sequence[Stretch]) -> bool:
+    seen: set[Key] = set()
+    for stretch in stretches:
+        seen.update(stretch.read_keys())
+        await asyncio.sleep(0)
+    return len(seen) != sum(stretch.size for stretch in stretches)
 
 
 async def make_plan(settings: PoolsSettings, reader: Reader, database: str) -> Plan:

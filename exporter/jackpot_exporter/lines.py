@@ -1,0 +1,83 @@
+"""The text of single lines: label sets, values, and the lines of histograms and summaries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from .model import COUNTER_MODULUS, Bucket, Exemplar, Histogram, Kind, MetricSpec, Number, Summary
+
+_ESCAPED = re.compile(r'[\\"\n]')
+_EXEMPLAR_MAX = 128  # characters of an exemplar's labels, by the OpenMetrics specification
+
+
+def escape_label(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def escape_help(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n")
+
+
+def number_text(value: Number) -> str:
+    """A value as both formats write it."""
+    if value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "+Inf" if value > 0 else "-Inf"
+    return str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def value_texts(spec: MetricSpec, values: Sequence[Number]) -> Iterable[str]:
+    """The values as text; whole columns of plain integers, the usual case, take one call."""
+    if set(map(type, values)) == {int} and (spec.kind is not Kind.COUNTER or max(values) < COUNTER_MODULUS):
+        return map(str, values)
+    return [number_text(wrapped(spec, value)) for value in values]
+
+
+def wrapped(spec: MetricSpec, value: Number) -> Number:
+    if spec.kind is Kind.COUNTER and isinstance(value, int) and value >= COUNTER_MODULUS:
+        return value % COUNTER_MODULUS
+    return value
+
+
+def label_set(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    return "{" + ",".join([f'{n}="{escape_label(v)}"' for n, v in zip(names, values, strict=True)]) + "}"
+
+
+def line_heads(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """The label set of each row with the blank before its value; by a pattern, where nothing needs an escape."""
+    if not names or _ESCAPED.search("".join(map("".join, rows))):
+        return [label_set(names, row) + " " for row in rows]
+    pattern = "{" + ",".join(f'{name}="%s"' for name in names) + "} "
+    return [pattern % row for row in rows]
+
+
+def _with_label(labels: str, name: str, value: str) -> str:
+    return f'{labels[:-1]},{name}="{value}"}}' if labels else f'{{{name}="{value}"}}'
+
+
+def histogram_lines(name: str, labels: str, value: Histogram, *, with_exemplars: bool) -> Iterator[str]:
+    for bucket in value.buckets:
+        tail = _exemplar(bucket) if with_exemplars else ""
+        yield f"{name}_bucket{_with_label(labels, 'le', number_text(float(bucket.le)))} {bucket.count}{tail}\n"
+    yield f"{name}_sum{labels} {number_text(value.sum)}\n"
+    yield f"{name}_count{labels} {value.buckets[-1].count}\n"
+
+
+def summary_lines(name: str, labels: str, value: Summary) -> Iterator[str]:
+    for quantile, number in value.quantiles:
+        yield f"{name}{_with_label(labels, 'quantile', number_text(float(quantile)))} {number_text(number)}\n"
+    yield f"{name}_sum{labels} {number_text(value.sum)}\n"
+    yield f"{name}_count{labels} {value.count}\n"
+
+
+def _exemplar(bucket: Bucket) -> str:
+    exemplar: Exemplar | None = bucket.exemplar
+    if exemplar is None or sum(len(k) + len(v) for k, v in exemplar.labels) > _EXEMPLAR_MAX:
+        return ""
+    pairs = ",".join(f'{k}="{escape_label(v)}"' for k, v in exemplar.labels)
+    at = f" {exemplar.at:.3f}" if exemplar.at is not None else ""
+    return f" # {{{pairs}}} {number_text(exemplar.value)}{at}"
