@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import click
@@ -12,13 +13,15 @@ from rich.console import Console
 from rich.live import Live
 
 from ..config import parse_duration
+from ..errors import ToolError
+from . import fault_control
+from .fault_switches import FAULTS, Switches
 from .stack import Stack, running_stack
 from .traffic import MAXIMUM_RATE
 from .view import Look, look, plain_line, render
 
 _REFRESH_SECONDS = 1.0
 _PLAIN_SECONDS = 5.0
-_RULES = Path("prometheus/rules")
 
 
 class _Duration(click.ParamType[float]):
@@ -31,24 +34,56 @@ class _Duration(click.ParamType[float]):
             self.fail(str(error), param, ctx)
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--rate", type=click.FloatRange(0, MAXIMUM_RATE), default=20.0, show_default=True, help="contributions/s")
 @click.option("--error-share", type=click.FloatRange(0, 1), default=0.0005, show_default=True, help="of them rejected")
 @click.option("--for", "duration", type=_Duration(), default=None, help="Stop by itself after this time, e.g. 60s.")
-def demo(rate: float, error_share: float, duration: float | None) -> None:
+@click.option("--fault", "faults", multiple=True, type=click.Choice(list(FAULTS)), help="Begin with this fault on.")
+@click.pass_context
+def demo(
+    context: click.Context, rate: float, error_share: float, duration: float | None, faults: tuple[str, ...]
+) -> None:
     """A simulated jackpot service on real servers, the exporter, Prometheus and Alertmanager, live."""
+    if context.invoked_subcommand:
+        return
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
-    rules = _RULES if any(_RULES.glob("*.yml")) else None
-    end = time.monotonic() + (duration if duration is not None else float("inf"))
     try:
-        with running_stack(rate, error_share, rules, lambda what: console.print(f"starting {what}")) as stack:
+        with running_stack(rate, error_share, lambda what: console.print(f"starting {what}")) as stack:
             for name, address in stack.addresses().items():
                 console.print(f"{name:>15}  {address}", highlight=False, soft_wrap=True)
-            (_show_live if console.is_terminal else _show_plain)(console, stack, end)
+            end = time.monotonic() + (duration if duration is not None else float("inf"))
+            with _switchable(stack, faults):
+                (_show_live if console.is_terminal else _show_plain)(console, stack, end)
     except KeyboardInterrupt:
         pass
     console.print("stopped; nothing stays behind")
+
+
+@demo.command()
+@click.argument("name", type=click.Choice(list(FAULTS)), required=False)
+@click.argument("state", type=click.Choice(["on", "off"]), required=False)
+def fault(name: str | None, state: str | None) -> None:
+    """Switch a fault of the running demo on or off; without arguments, list them."""
+    try:
+        on = fault_control.order(name, on=state != "off") if name else fault_control.active()
+    except ToolError as error:
+        raise click.ClickException(str(error)) from None
+    for one, entry in FAULTS.items():
+        click.echo(f"{one:<20} {'on ' if one in on else 'off'}  {entry.what} ({entry.alert})")
+
+
+@contextmanager
+def _switchable(stack: Stack, faults: tuple[str, ...]) -> Iterator[None]:
+    """Takes orders, and undoes what is still on at the end."""
+    switches = Switches(stack)
+    with fault_control.controlled(switches, stack.folder):
+        try:
+            for name in faults:
+                switches.switch(name, on=True)
+            yield
+        finally:
+            switches.close()
 
 
 def _show_live(console: Console, stack: Stack, end: float) -> None:

@@ -6,16 +6,18 @@ The product's files are used as they are; only values differ, as at any site.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..bundle import compile_bundle, generate, load_packs
+from ..bundle import PackSet, compile_bundle, generate, load_packs
+from ..bundle.model import Pack, Recording
 from .programs import SinkProcess
 from .prometheus import AlertmanagerServer
 
+_USUAL_WINDOW = "5m"
 _RETENTION = "--data.retention=240h"
 _AMAZON = {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
 """Amazon's client signs what it sends; the sink does not look."""
@@ -36,8 +38,13 @@ class Site:
         return self.folder / "alertmanager" / "alertmanager.yml"
 
 
-def write_site(folder: Path, sink: SinkProcess, values: Mapping[str, Any]) -> Site:
-    """Compile the bundle into `folder`; `values` are a site's, without addresses and secrets."""
+def write_site(
+    folder: Path, sink: SinkProcess, values: Mapping[str, Any], windows: Mapping[str, str] | None = None
+) -> Site:
+    """Compile the bundle into `folder`; `values` are a site's, without addresses and secrets.
+
+    `windows` gives recordings over five minutes another window, which values cannot.
+    """
     secrets = folder / "secrets"
     secrets.mkdir(parents=True, exist_ok=True)
     for name, content in sink.secrets().items():
@@ -45,8 +52,21 @@ def write_site(folder: Path, sink: SinkProcess, values: Mapping[str, Any]) -> Si
     routing = {**sink.routing(), "secrets": str(secrets), **values.get("routing", {})}
     file = folder / "values.yaml"
     file.write_text(yaml.safe_dump({**values, "routing": routing}, sort_keys=False))
-    generate(compile_bundle(load_packs(values=file)), folder, check=False)
+    generate(compile_bundle(_with_windows(load_packs(values=file), windows or {})), folder, check=False)
     return Site(folder)
+
+
+def _with_windows(packs: PackSet, windows: Mapping[str, str]) -> PackSet:
+    return replace(packs, packs=tuple(_shortened(pack, windows) for pack in packs.packs))
+
+
+def _shortened(pack: Pack, windows: Mapping[str, str]) -> Pack:
+    def window(recording: Recording) -> Recording:
+        wanted = windows.get(recording.record, _USUAL_WINDOW)
+        return replace(recording, expr=recording.expr.replace(f"[{_USUAL_WINDOW}]", f"[{wanted}]"))
+
+    groups = tuple(replace(group, recordings=tuple(map(window, group.recordings))) for group in pack.groups)
+    return replace(pack, groups=groups)
 
 
 class SiteAlertmanager(AlertmanagerServer):

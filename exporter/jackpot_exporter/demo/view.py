@@ -14,6 +14,7 @@ from rich.text import Text
 from ..errors import ToolError
 from .programs import fetch
 from .stack import Stack
+from .told import Told, alert_table, look_at_alerting, notification_table
 
 _MINUTE = "delta(jackpot_pool_amount_cents[1m]) / 100"
 
@@ -27,6 +28,7 @@ class Look:
     scrape_bytes: int
     growth: Mapping[str, float] = field(default_factory=dict)
     """Dollars a minute by pool, as Prometheus has it."""
+    told: Told = field(default_factory=Told)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.samples.get((name, tuple(sorted(labels.items()))))
@@ -46,7 +48,7 @@ def look(stack: Stack) -> Look:
         for family in text_string_to_metric_families(body.decode())
         for sample in family.samples
     }
-    return Look(samples, seconds, len(body), _growth(stack))
+    return Look(samples, seconds, len(body), _growth(stack), look_at_alerting(stack))
 
 
 def _growth(stack: Stack) -> dict[str, float]:
@@ -60,7 +62,8 @@ def _growth(stack: Stack) -> dict[str, float]:
 
 def render(stack: Stack, found: Look) -> RenderableType:
     """The whole screen."""
-    return Group(_pools(found), _collectors(found), _addresses(stack, found))
+    alerting = (alert_table(found.told), notification_table(found.told))
+    return Group(_pools(found), *alerting, _collectors(found), _addresses(stack, found))
 
 
 def plain_line(found: Look) -> str:
@@ -68,7 +71,9 @@ def plain_line(found: Look) -> str:
     pools = ", ".join(f"{pool} {_money(cents)}" for pool, cents in _amounts(found).items())
     states = found.values_of("jackpot_exporter_collector_up", "collector")
     well = sum(1 for up in states.values() if up)
-    return f"{pools}; {well} of {len(states)} collectors up; scrape {found.scrape_seconds * 1000:.1f} ms"
+    firing = ", ".join(sorted({alert["labels"]["alertname"] for alert in found.told.alerts}))
+    alerts = f"; firing: {firing}" if firing else ""
+    return f"{pools}; {well} of {len(states)} collectors up; scrape {found.scrape_seconds * 1000:.1f} ms{alerts}"
 
 
 def _pools(found: Look) -> Table:
