@@ -228,7 +228,8 @@ def _inhibitions(packs: PackSet) -> Iterator[Inhibition]:
         rule.labels["incident"]
         for alert in packs.alerts
         for rule in alert.rules
-        if rule.labels["kind"] == AlertKind.SYMPTOM
+        # Money and integrity are told whatever else is wrong.
+        if rule.labels["kind"] == AlertKind.SYMPTOM and "during_maintenance" not in rule.labels
     }
     incidents = {alert.name: alert.rules[0].labels.get("incident", "") for alert in packs.alerts}
     for dependency in packs.routing.dependencies:
