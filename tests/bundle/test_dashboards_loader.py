@@ -83,6 +83,7 @@ BROKEN = {
     "an unknown value of an alert": ("PoolLow: minimum", "PoolLow: minimun", '"minimun"', 'did you mean "minimum"?'),
     "an unknown vocabulary": ("words: state", "words: sate", '"sate"', 'did you mean "state"?'),
     "a link to nowhere": ("to: other", "to: othre", '"othre"', 'did you mean "other"?'),
+    "a link to no panel": ("to: other", "to: small/Pool", 'small has no panel "Pool"', 'did you mean "Pools"?'),
     "a related dashboard that is not there": ("links: [other]", "links: [othre]", '"othre"', 'did you mean "other"?'),
     "two panels of one title": ("title: State", "title: Pools", "same id", "rename one"),
     "two dashboards of one uid": ("- uid: other", "- uid: small", "another dashboard has this name", "rename"),

@@ -94,7 +94,10 @@ def test_links_resolve(uid: str, dashboards: dict[str, Json]) -> None:
     links = [*dashboards[uid]["links"], *(link for panel in panels_of(dashboards[uid]) for link in panel["links"])]
     for url in filter(None, (link["url"] for link in links)):
         if url.startswith("/d/"):
-            assert re.fullmatch(r"/d/([\w-]+)(\?.*)?", url)[1] in UIDS, url  # type: ignore[index]
+            match = re.fullmatch(r"/d/([\w-]+)(?:\?.*?)?(?:&viewPanel=(\d+))?", url)
+            assert match, url
+            assert match[1] in UIDS, url
+            assert match[2] is None or int(match[2]) in {panel["id"] for panel in panels_of(dashboards[match[1]])}, url
         elif "#" in url:
             assert url.partition("#")[2] in known, url
 

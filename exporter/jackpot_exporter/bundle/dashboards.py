@@ -33,6 +33,11 @@ class Colour(StrEnum):
     GREY = "text"
 
 
+def panel_id(title: str) -> int:
+    """From the title, so that links to a panel outlive the panels added before it."""
+    return zlib.crc32(title.encode()) % 1_000_000 + 1
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A line on a panel. One that an alert stands behind has its name."""
@@ -111,15 +116,13 @@ class Panel:
     is_busy: bool
     """Whether the legend is a table beside the graph, because there may be many series."""
     sort_by: str
+    is_rising: bool
     colours: Mapping[str, Colour]
     """Of series by name, where a name says whether it is good or bad."""
-    span: str
-    """The time it always shows, or nothing: that of the dashboard."""
 
     @property
     def id(self) -> int:
-        """From the title, so that links to a panel outlive the panels added before it."""
-        return zlib.crc32(self.title.encode()) % 1_000_000 + 1
+        return panel_id(self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ class Row:
 
     @property
     def id(self) -> int:
-        return zlib.crc32(f"row {self.title}".encode()) % 1_000_000 + 1
+        return panel_id(f"row {self.title}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from .dashboards import (
     Variable,
     Word,
     Words,
+    panel_id,
 )
 from .dashboards_schema import ColumnEntry, DashboardEntry, LookEntry, PanelEntry, RowEntry, VariableEntry
 from .durations import Duration
@@ -60,13 +61,13 @@ class Builder:
     def __init__(
         self,
         site: Site,
-        titles: Mapping[str, str],
+        known: Mapping[str, DashboardEntry],
         vocabularies: Mapping[str, Mapping[str, tuple[str, Colour]]],
         source: Source,
         problems: Problems,
     ) -> None:
         self._site = site
-        self._titles = titles
+        self._known = known
         self._vocabularies = vocabularies
         self._source = source
         self._problems = problems
@@ -113,8 +114,8 @@ class Builder:
             is_stacked=entry.stack,
             is_busy=entry.busy,
             sort_by=entry.sort_by,
+            is_rising=entry.rising,
             colours=entry.colours,
-            span=entry.span or "",
         )
 
     def _query(self, entry: PanelEntry, name: str, text: str, here: tuple[str | int, ...]) -> Query:
@@ -182,12 +183,20 @@ class Builder:
             if alert in self._site.alerts and self._site.runbook_url:
                 yield Link(f"Runbook: {alert}", f"{self._site.runbook_url}#{alert.lower()}")
 
-    def _dashboard_link(self, uid: str, *steps: str | int) -> Link | None:
-        if uid not in self._titles:
-            remedy = nearest(uid, self._titles, f"dashboards: {', '.join(self._titles)}")
+    def _dashboard_link(self, place: str, *steps: str | int) -> Link | None:
+        uid, _, panel = place.partition("/")
+        if uid not in self._known:
+            remedy = nearest(uid, self._known, f"dashboards: {', '.join(self._known)}")
             self._problem(f'no dashboard has the uid "{uid}"', *steps, remedy=remedy)
             return None
-        return Link(self._titles[uid], f"/d/{uid}?{_TIME}")
+        dashboard = self._known[uid]
+        titles = [one.title for row in dashboard.rows for one in row.panels]
+        if panel and panel not in titles:
+            remedy = nearest(panel, titles, f"panels: {', '.join(titles)}")
+            self._problem(f'{uid} has no panel "{panel}"', *steps, remedy=remedy)
+            return None
+        view = f"&viewPanel={panel_id(panel)}" if panel else ""
+        return Link(f"{dashboard.title}: {panel}" if panel else dashboard.title, f"/d/{uid}?{_TIME}{view}")
 
     def _check_ids(self, rows: Sequence[Row]) -> None:
         seen: dict[int, str] = {}

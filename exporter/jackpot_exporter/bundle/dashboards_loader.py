@@ -105,8 +105,8 @@ def _build(files: Sequence[ReadDashboards], site: Site, problems: Problems) -> D
         for index, entry in enumerate(file.entry.dashboards)
     ]
     problems.add(*check_unique(((entry.uid, source) for entry, source, _ in sources), "dashboard", "uid"))
-    titles = {entry.uid: entry.title for entry, _, _ in sources}
-    found = [Builder(site, titles, words, source, problems).dashboard(entry) for entry, source, words in sources]
+    known = {entry.uid: entry for entry, _, _ in sources}
+    found = [Builder(site, known, words, source, problems).dashboard(entry) for entry, source, words in sources]
     return Dashboards(tuple(found), site.runbook_url)
 
 

@@ -54,9 +54,9 @@ class PanelEntry(LookEntry):
     stack: bool = False
     colours: dict[str, Colour] = Field(default={}, description="of series, by the legend they end up with")
     busy: bool = Field(False, description="many series: the legend is a table beside the graph")
-    span: Span | None = Field(None, description="a time of its own, whatever the dashboard shows")
-    sort_by: str = Field("", description="the column of a table that is sorted by, falling")
-    to: Slug | None = Field(None, description="uid of the dashboard with the details")
+    sort_by: str = Field("", description="the column of a table that is sorted by")
+    rising: bool = Field(False, description="sort from small to large")
+    to: str | None = Field(None, description="where the details are: the uid of a dashboard, or uid/title of a panel")
 
 
 class RowEntry(Strict):

@@ -47,7 +47,6 @@ def emit_panel(panel: Panel, place: Json) -> Json:
         "options": _OPTIONS[panel.kind](panel),
         "transformations": list(_transformations(panel)) if panel.kind is Kind.TABLE else [],
         "links": [emit_link(link) for link in panel.links],
-        **({"timeFrom": panel.span} if panel.span else {}),
     }
 
 
@@ -202,7 +201,7 @@ def _bars(_panel: Panel) -> Json:
 
 
 def _table(panel: Panel) -> Json:
-    sort = [{"displayName": panel.sort_by, "desc": True}] if panel.sort_by else []
+    sort = [{"displayName": panel.sort_by, "desc": not panel.is_rising}] if panel.sort_by else []
     return {"showHeader": True, "cellHeight": "sm", "sortBy": sort}
 
 
