@@ -18,6 +18,8 @@ from .logins import Logins, TooManyLoginsError
 
 OPEN = "open"
 """The name of a route begins so when it needs no credentials."""
+TAKES_BODY = "takes-body"
+"""The name of a route begins so when it reads what it is sent, up to aiohttp's limit of a megabyte."""
 
 Address = IPv4Address | IPv6Address
 Networks = tuple[IPv4Network | IPv6Network, ...]
@@ -42,9 +44,10 @@ class Access:
         """The answer to a request that may not be; None when it may."""
         if request.method not in _METHODS:
             return _refused(405, "only GET and HEAD are answered here", {"Allow": "GET, HEAD"})
-        if request.body_exists:
+        name = request.match_info.route.name or ""
+        if request.body_exists and not name.startswith(TAKES_BODY):
             return _refused(413, "nothing here takes a body")
-        if (request.match_info.route.name or "").startswith(OPEN):
+        if name.startswith(OPEN):
             return None
         address = client_address(request.remote, request.headers.getall("X-Forwarded-For", []), self.trusted_proxies)
         if self.allowed_networks and not _is_in(address, self.allowed_networks):

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from ..engine import MAIN, Engine, Exporter
 from ..errors import InvalidInputError
-from .access import OPEN
+from .access import OPEN, TAKES_BODY
+from .alertlog import take_alerts
 from .guide import Guide
 from .landing import landing_page
 from .negotiation import accepts_gzip, choose_format, prefers_json
@@ -37,6 +38,7 @@ class Site:
         app.router.add_get("/-/healthy", self.healthy, name=f"{OPEN}-healthy")
         app.router.add_get("/-/ready", self.ready, name=f"{OPEN}-ready")
         app.router.add_post("/-/reload", self.reload)
+        app.router.add_post("/alertlog", take_alerts, name=f"{TAKES_BODY}-alertlog")
         app.router.add_get("/", self.landing)
         self._guide.add_to(app)
         return app

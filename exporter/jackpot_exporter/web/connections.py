@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 _HEADER_BYTES = 8190
 _HEADERS = 64
 _LINGER_SECONDS = 1.0
+_SHUTDOWN_SECONDS = 2.0  # the other side's farewell is waited for no longer
 _LOG_SECONDS = 60.0
 _SLOW_SECONDS = 5.0
 
@@ -152,7 +153,9 @@ class Connection(web.RequestHandler):
 
     async def _greet(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         try:
-            secured = await asyncio.get_running_loop().start_tls(transport, self, context, server_side=True)
+            secured = await asyncio.get_running_loop().start_tls(
+                transport, self, context, server_side=True, ssl_shutdown_timeout=_SHUTDOWN_SECONDS
+            )
         except OSError:  # the handshake failed; the other side has been told why
             self._all.leave(self)
             return

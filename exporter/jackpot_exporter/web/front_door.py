@@ -27,8 +27,9 @@ from .webconfig import LoadedWebConfig, WebConfig, load_web_config
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 0.25
 _BACKLOG = 1024
+_ACCEPTED_AT_ONCE = 64
 _DRAIN_SECONDS = 2.0
 
 _HEADERS = {
@@ -86,9 +87,14 @@ class FrontDoor:
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._connections, host, port, backlog=_BACKLOG)
+            self._server = await loop.create_server(self._connections, host, port, backlog=_ACCEPTED_AT_ONCE)
         except OSError as error:
             raise ListenError(f"cannot listen on {host or ''}:{port}: {error.strerror}") from None
+        # asyncio accepts as many connections before it looks at the first as its backlog has room for; the kernel's
+        # may be longer, so that who comes in the middle of a flood is not sent away.
+        for listening in self._server.sockets:
+            with listening.dup() as same:
+                same.listen(_BACKLOG)
 
     @property
     def addresses(self) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -50,9 +50,9 @@ def _check_users(value: dict[str, str]) -> dict[str, str]:
 def _check_headers(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         if name not in _HEADERS:
-            raise ValueError(f"{name} is not a header that can be set; use one of: {', '.join(_HEADERS)}")
+            raise ValueError(f"not a header that can be set: {name}; use one of: {', '.join(_HEADERS)}")
         if not text.isascii() or not text.isprintable():
-            raise ValueError(f"{name} has characters that no header may have")
+            raise ValueError(f"characters that no header may have, in {name}")
     return value
 
 
@@ -90,6 +90,14 @@ class LoadedWebConfig:
 
 def load_web_config(path: Path) -> LoadedWebConfig:
     """Read the file, its certificates and keys. InvalidInputError with every problem and its place."""
+    try:
+        return _load(path)
+    except InvalidInputError as error:
+        # Lines are not repeated: a password may stand where its hash belongs.
+        raise InvalidInputError([_without_line(problem) for problem in error.problems]) from None
+
+
+def _load(path: Path) -> LoadedWebConfig:
     document = yamlfile.load(path)
     if document.data is None:
         # While an editor writes it a file is empty for a moment: that must not open the door.
@@ -107,6 +115,10 @@ def load_web_config(path: Path) -> LoadedWebConfig:
         # Each file by itself is well, so it is how they go together.
         raise InvalidInputError([_problem(document, "key_file", _reason(error))]) from None
     return LoadedWebConfig(config, context, earliest_expiry(tls.cert_file.read_text()), (path, *tls.files))
+
+
+def _without_line(problem: Problem) -> Problem:
+    return replace(problem, place=replace(problem.place, source_line="")) if problem.place else problem
 
 
 def _anchored(tls: TlsConfig, folder: Path) -> TlsConfig:
