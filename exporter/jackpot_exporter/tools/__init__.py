@@ -75,6 +75,7 @@ TOOLS: dict[str, Tool] = {
         Tool("alertmanager@current", _ALERTMANAGER, _newer("prometheus-alertmanager")),
         Tool("logrotate", ("logrotate",), _system("logrotate")),
         Tool("systemd", ("systemd-analyze",), _system("systemd")),
+        Tool("strace", ("strace",), _system("strace")),
         Tool("docker-compose@2", ("docker-compose",), _newer("docker-compose")),
         Tool("kustomize@current", ("kustomize",), _newer("kustomize")),
         *(Tool(peer, (peer,), _system(peer)) for peer in _PEERS),
