@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jackpot_exporter.compression import Piece, compress, crc32_combine, gzip, join
+from jackpot_exporter.compression import Piece, compress, expand, gzip, join, wrap
 
 
 @given(st.lists(st.binary(max_size=3000), max_size=6), st.binary(max_size=3000))
@@ -20,11 +20,20 @@ def test_pieces_make_one_gzip_file(texts: list[bytes], last: bytes) -> None:
     assert standard.decompress(made) == b"".join(texts) + last
 
 
-@given(st.binary(), st.binary())
-def test_checksums_combine_as_if_computed_over_both(first: bytes, second: bytes) -> None:
-    combined = crc32_combine(zlib.crc32(first), zlib.crc32(second), len(second))
+@given(st.binary(max_size=3000))
+def test_a_piece_gives_its_text_back(text: bytes) -> None:
+    for make in (compress, wrap):
+        assert expand(make(text)) == text
 
-    assert combined == zlib.crc32(first + second)
+
+@given(st.lists(st.binary(max_size=3000), max_size=6))
+def test_short_texts_are_pieces_too(texts: list[bytes]) -> None:
+    assert standard.decompress(gzip(join([wrap(text) for text in texts]), b"")) == b"".join(texts)
+
+
+def test_a_text_too_long_for_a_stored_block_is_refused() -> None:
+    with pytest.raises(ValueError, match="65536 bytes"):
+        wrap(bytes(65_536))
 
 
 def test_a_joined_piece_can_be_joined_again() -> None:

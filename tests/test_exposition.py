@@ -14,7 +14,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from jackpot_exporter import tools
-from jackpot_exporter.exposition import END, Family, Format, document, merge, render, render_now
+from jackpot_exporter.exposition import END, Family, Format, Known, document, merge, render, render_now
 from jackpot_exporter.model import (
     Bucket,
     Column,
@@ -216,3 +216,25 @@ def test_promtool_accepts_the_text() -> None:
     complaints = [line for line in done.stderr.splitlines() if "jackpot_" in line]
     assert complaints == []
     assert "error" not in done.stderr.lower()
+
+
+async def test_columns_of_an_equal_version_are_made_once() -> None:
+    known = Known()
+
+    async def shown(*columns: Column) -> bytes:
+        families = await render([Frame([("a",)], columns)], "jackpot", known)
+        return b"".join(family.body for family in families.values())
+
+    first = await shown(Column(AMOUNT, [1], "v1"))
+    again = await shown(Column(AMOUNT, [2], "v1"))
+    await shown()
+    forgotten = await shown(Column(AMOUNT, [2], "v1"), Column(WINS, [3], "v1"))
+
+    assert first == again == b'jackpot_pool_amount_cents{pool="a"} 1\n'
+    assert forgotten == b'jackpot_pool_amount_cents{pool="a"} 2\njackpot_wins_total{pool="a"} 3\n'
+
+
+async def test_a_value_that_is_text_already_is_shown_as_it_is() -> None:
+    families = await render([Frame([("a",)], (Column(AMOUNT, [1], "v1", ["1.50"]),))], "jackpot")
+
+    assert families["jackpot_pool_amount_cents"].body == b'jackpot_pool_amount_cents{pool="a"} 1.50\n'

@@ -213,14 +213,14 @@ class _Lines:
         """Many lines at once; `heads` are label sets, each with the blank before its value."""
         heads, numbers = _present(heads, values)
         self._claim(heads)
-        self._plain.append(self._text(heads, numbers))
+        self._plain.append(self._text(heads, value_texts(self.spec, numbers)))
 
-    def text_of(self, heads: Sequence[str], values: Sequence[Number | None]) -> tuple[bytes, int]:
-        """The lines of a column and how many they are; they do not become part of the family. Distinct from others."""
-        heads, numbers = _present(heads, values)
-        if len(set(heads)) != len(heads):
-            self._claim(heads)
-        return self._text(heads, numbers), len(heads)
+    def text_of(self, heads: Sequence[str], column: Column) -> tuple[bytes, int]:
+        """The lines of a column and how many they are; they do not become part of the family."""
+        if column.texts is not None:
+            return self._text(heads, column.texts), len(heads)
+        heads, numbers = _present(heads, column.values)
+        return self._text(heads, value_texts(self.spec, numbers)), len(heads)
 
     def append(self, block: Block, series: int) -> None:
         """Lines that are ready."""
@@ -239,10 +239,10 @@ class _Lines:
             self._blocks.append(Block(b"".join(self._plain)))
             self._plain = []
 
-    def _text(self, heads: Sequence[str], numbers: Sequence[Number]) -> bytes:
+    def _text(self, heads: Sequence[str], values: Iterable[str]) -> bytes:
         if not heads:
             return b""
-        lines = f"\n{self.name}".join(map(str.__add__, heads, value_texts(self.spec, numbers)))
+        lines = f"\n{self.name}".join(map(str.__add__, heads, values))
         return _encode(f"{self.name}{lines}\n")
 
     def _claim(self, heads: Sequence[str]) -> None:
@@ -262,18 +262,25 @@ class _Lines:
 
 
 def _add_frame(building: dict[str, _Lines], frame: Frame, namespace: str, known: Known) -> None:
-    heads = cache(lambda: line_heads(frame.columns[0].spec.labels, frame.rows))
+    heads = cache(partial(_distinct_heads, frame, namespace))
     for column in frame.columns:
         lines = _lines_of(building, column.spec, namespace)
         if column.version is None:
             lines.extend(heads(), column.values)
         else:
-            make = partial(_column_text, lines, heads, column)
-            lines.append(*known.lines(lines.name, column.version, make))
+            lines.append(*known.lines(lines.name, column.version, partial(_column_text, lines, heads, column)))
+
+
+def _distinct_heads(frame: Frame, namespace: str) -> list[str]:
+    spec = frame.columns[0].spec
+    heads = line_heads(spec.labels, frame.rows)
+    if len(set(heads)) != len(heads):
+        raise ValueError(f"{spec.full_name(namespace)}{max(heads, key=heads.count).rstrip()} comes twice")
+    return heads
 
 
 def _column_text(lines: _Lines, heads: Callable[[], list[str]], column: Column) -> tuple[bytes, int]:
-    return lines.text_of(heads(), column.values)
+    return lines.text_of(heads(), column)
 
 
 def _present(heads: Sequence[str], values: Sequence[Number | None]) -> tuple[Sequence[str], Sequence[Number]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
 
 from .model import COUNTER_MODULUS, Bucket, Exemplar, Histogram, Kind, MetricSpec, Number, Summary
 
@@ -29,8 +30,11 @@ def number_text(value: Number) -> str:
 
 
 def value_texts(spec: MetricSpec, values: Sequence[Number]) -> Iterable[str]:
-    """The values as text; whole columns of plain integers, the usual case, take one call."""
-    if set(map(type, values)) == {int} and (spec.kind is not Kind.COUNTER or max(values) < COUNTER_MODULUS):
+    """The values as text; whole columns of plain numbers of one type, the usual case, take one call."""
+    types = set(map(type, values))
+    if types == {int} and (spec.kind is not Kind.COUNTER or max(values) < COUNTER_MODULUS):
+        return map(str, values)
+    if types == {float} and all(map(isfinite, values)):
         return map(str, values)
     return [number_text(wrapped(spec, value)) for value in values]
 

@@ -169,12 +169,14 @@ class Column:
     """The values of one family over the rows of a frame; None gives no sample.
 
     Of one collector, columns of equal `version` hold equal values over equal rows, so that what was made of one
-    serves for the next; its rows are distinct from those of every other column of the family.
+    serves for the next; its rows are distinct from those of every other column of the family. `texts`, where there are
+    some, are the values as the text formats write them.
     """
 
     spec: MetricSpec
     values: Sequence[Number | None]
     version: Hashable = None
+    texts: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from jackpot_exporter.collectors._pools.settings import PoolsSettings
 from jackpot_exporter.collectors.pools import TYPE
 from jackpot_exporter.config import compose
 from jackpot_exporter.demo.servers import PostgresServer
-from jackpot_exporter.exposition import Format, document
+from jackpot_exporter.exposition import Format, Known, document
 from jackpot_exporter.model import Outcome
 from jackpot_exporter.runtime import Job, collect
 from jackpot_exporter.store import Batch
@@ -390,3 +390,38 @@ async def test_contributions_and_wins_violate_nothing(database: Database, pools:
         database.execute(change.rstrip(", "))
         found = await collector.values()
         assert not any(value for key, value in found.items() if key[0] == "integrity_violations")
+
+
+PLAY = "update jackpots set current_amount = current_amount + 7, total_contributions = total_contributions + 7"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(PLAY + " where \"group\" like 'p%7'", id="some rows change"),
+        pytest.param("delete from jackpots where \"group\" = 'p0003'", id="a row goes, all behind it move"),
+        pytest.param("insert into jackpots values ('p0003b', 1, 2, 3, null, null, 1, now(), now())", id="a row comes"),
+        pytest.param("update jackpots set current_amount = -5 where \"group\" = 'p1500'", id="below zero"),
+        pytest.param("update jackpots set total_wins = -1 where \"group\" = 'p1500'", id="nonsense"),
+        pytest.param("update jackpots set last_won_amount = null, last_won_at = null", id="values go"),
+        pytest.param("update jackpots set updated_at = updated_at - interval '2 days'", id="pools become inactive"),
+    ],
+)
+async def test_a_change_shows_what_a_new_collector_would_show(
+    database: Database, pools: Callable[..., Pools], change: str
+) -> None:
+    database.execute(
+        "insert into jackpots select 'p' || lpad(n::text, 4, '0'), n, n, 1, 5, now(), 1, now(), now()"
+        " from generate_series(1, 2100) n"
+    )
+    collector = pools(max_series=1_000_000)
+    known = Known()
+    await collect(collector.job, "jackpot", known)
+
+    database.execute(change)
+    after = values_of(await collect(collector.job, "jackpot", known))
+
+    fresh = values_of(await pools(max_series=1_000_000).round())
+    assert {k: v for k, v in after.items() if k[0] != "integrity_violations"} == {
+        k: v for k, v in fresh.items() if k[0] != "integrity_violations"
+    }

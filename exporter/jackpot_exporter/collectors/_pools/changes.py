@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ...model import MetricSpec
+from .copy_text import split_columns
 from .families import AMOUNT, CONTRIBUTIONS, UPDATED_AT, VERSION, WINS, WINS_CENTS
 from .integrity import PoolRow
-from .stretch import Cells, Key, Stretch
+from .stretch import Key, Stretch, keys_of
 from .table import Table
 
 Change = tuple[Key, PoolRow | None, PoolRow]
@@ -51,6 +52,8 @@ async def changes(before: Round, now: Round) -> tuple[Iterator[Change], Collecti
         specs = now.ledger_specs()
         pairs = zip(before.stretches, now.stretches, strict=True)
         return (change for old, new in pairs for change in _changed_rows(old, new, specs)), ()
+    if now.is_distinct and not before.stretches:
+        return (change for new in now.stretches for change in _new_rows(new, now.ledger_specs())), ()
     old_rows, new_rows = await asyncio.to_thread(_rows, before), await asyncio.to_thread(_rows, now)
     changed = ((key, old_rows.get(key), row) for key, row in new_rows.items() if old_rows.get(key) != row)
     return changed, old_rows.keys() - new_rows.keys()
@@ -64,22 +67,26 @@ def _rows(pools: Round) -> Mapping[Key, PoolRow]:
 
 
 def _changed_rows(old: Stretch, new: Stretch, specs: Sequence[MetricSpec | None]) -> Iterator[Change]:
-    places: set[int] = set()
-    for spec in filter(None, specs):
-        if new.cells[spec] is not old.cells[spec]:
-            pairs = zip(old.cells[spec].fields(), new.cells[spec].fields(), strict=True)
-            places.update(place for place, (was, field) in enumerate(pairs) if was != field)
-    if places:
-        keys, order = new.read_keys(), sorted(places)
-        for place, was, row in zip(order, _rows_at(old, specs, order), _rows_at(new, specs, order), strict=True):
-            yield keys[place], was, row
+    if old is new:
+        return
+    pairs = [(was, row) for was, row in zip(old.rows(), new.rows(), strict=True) if was != row]
+    _, before = _parsed(old, [was for was, _ in pairs], specs)
+    keys, after = _parsed(new, [row for _, row in pairs], specs)
+    yield from zip(keys, before, after, strict=True)
 
 
-def _rows_at(stretch: Stretch, specs: Sequence[MetricSpec | None], places: Sequence[int]) -> Iterator[PoolRow]:
-    columns = [_numbers_at(stretch.cells[spec], places) if spec else [None] * len(places) for spec in specs]
-    return (PoolRow(*row) for row in zip(*columns, strict=True))
+def _new_rows(new: Stretch, specs: Sequence[MetricSpec | None]) -> Iterator[Change]:
+    keys, rows = _parsed(new, new.rows(), specs)
+    return ((key, None, row) for key, row in zip(keys, rows, strict=True))
 
 
-def _numbers_at(cells: Cells, places: Sequence[int]) -> list[int | float | None]:
-    fields = cells.fields()
-    return [cells.number(fields[place]) for place in places]
+def _parsed(
+    stretch: Stretch, rows: Sequence[str], specs: Sequence[MetricSpec | None]
+) -> tuple[Sequence[Key], Iterator[PoolRow]]:
+    """The keys and the values of some rows of a stretch."""
+    labels = len(stretch.labels)
+    columns = split_columns(rows, labels + len(stretch.cells))
+    values = dict(zip(stretch.cells, columns[labels:], strict=True))
+    nothing = [None] * len(rows)
+    numbers = [stretch.cells[spec].numbers_of(values[spec]) if spec else nothing for spec in specs]
+    return keys_of(columns[:labels]), map(PoolRow, *numbers)

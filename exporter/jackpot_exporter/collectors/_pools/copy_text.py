@@ -7,7 +7,8 @@ SQL_ASCII database holds anything) become replacement characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from ...model import Number
 
@@ -17,19 +18,20 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
-def split_columns(stream: bytes, width: int) -> Iterator[tuple[int, list[str]]]:
-    """About a thousand rows at a time: how many, and their columns, each as fields with newlines between.
-
-    ValueError when the rows do not have `width` fields.
-    """
+def split_rows(stream: bytes) -> Iterator[list[str]]:
+    """The rows, about a thousand at a time."""
     lines = stream.decode("utf-8", "replace").split("\n")
     lines.pop()  # the stream ends with a newline, an empty one holds nothing
     for start in range(0, len(lines), _ROWS):
-        rows = lines[start : start + _ROWS]
-        fields = "\t".join(rows).split("\t")
-        if len(fields) != len(rows) * width:
-            raise ValueError(f"{len(rows)} rows of {width} columns came as {len(fields)} fields")
-        yield len(rows), ["\n".join(fields[number::width]) for number in range(width)]
+        yield lines[start : start + _ROWS]
+
+
+def split_columns(rows: Sequence[str], width: int) -> list[str]:
+    """The columns of rows, each as fields with newlines between. ValueError when they do not have `width` fields."""
+    fields = "\t".join(rows).split("\t")
+    if len(fields) != len(rows) * width:
+        raise ValueError(f"{len(rows)} rows of {width} columns came as {len(fields)} fields")
+    return ["\n".join(fields[number::width]) for number in range(width)]
 
 
 def texts(column: str) -> list[str]:
@@ -43,10 +45,10 @@ def texts(column: str) -> list[str]:
 def numbers(column: str) -> list[Number | None]:
     """Integers as int, all else as float; None for NULL. ValueError for text that is no number."""
     fields = column.split("\n")
-    try:
-        return list(map(int, fields))
-    except ValueError:
-        return list(map(number, fields))
+    if "." not in column and _NULL not in column:
+        with suppress(ValueError):
+            return list(map(int, fields))
+    return [float(field) if "." in field else number(field) for field in fields]
 
 
 def number(field: str) -> Number | None:

@@ -67,9 +67,9 @@ class Ledger:
         for number, (key, before, row) in enumerate(changes):
             if number % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
-            seen = self._odd.pop(key, None) or (_first_seen(before) if before else None)
-            seen = _follow(seen, row)
-            if seen != _first_seen(row) or _is_negative(row):
+            known = self._odd.pop(key, None) or (_first_seen(before) if before else None)
+            seen = _follow(known, row)
+            if _is_negative(row) or (known is not None and seen != _first_seen(row)):
                 self._odd[key] = seen
         return self._count()
 
@@ -99,12 +99,8 @@ def _follow(seen: _Seen | None, row: PoolRow) -> _Seen:
     if seen is None:
         return _first_seen(row)
     before = seen.last
-    now = replace(
-        seen,
-        last=row,
-        highest_version=max((v for v in (seen.highest_version, row.version) if v is not None), default=None),
-        is_stale=_is_stale(seen, row),
-    )
+    highest = max((v for v in (seen.highest_version, row.version) if v is not None), default=None)
+    now = _Seen(row, seen.anchor, highest, _is_stale(seen, row), seen.kept_its_win)
     if before.wins is not None and row.wins is not None and row.wins > before.wins:
         # The contributions made before and after the win cannot be told apart from outside: begin anew.
         return replace(now, anchor=_balance(row), kept_its_win=_kept_its_win(before, row))

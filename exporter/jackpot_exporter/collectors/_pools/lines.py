@@ -62,7 +62,8 @@ class StretchFrames:
 
 
 def _column(spec: MetricSpec, stretch: Stretch, cells: Cells) -> Column:
-    return Column(spec, Deferred(stretch.size, cells.numbers), (stretch.labels, cells.text))
+    texts = Deferred(stretch.size, cells.fields) if cells.is_plain else None
+    return Column(spec, Deferred(stretch.size, cells.numbers), (stretch.labels, cells.text), texts)
 
 
 def _states(before: _States | None, stretch: Stretch, specs: Sequence[MetricSpec], inactive_before: float) -> _States:
@@ -75,12 +76,19 @@ def _states(before: _States | None, stretch: Stretch, specs: Sequence[MetricSpec
         and inactive_before <= before.next_inactive
     ):
         return before
+    if _is_at_least(amounts, 0) and _is_at_least(updated, inactive_before):
+        lowest = updated.lowest if updated else None
+        return _States(amounts, updated, "a" * stretch.size, float("inf") if lowest is None else lowest)
     nothing: list[Number | None] = [None] * stretch.size
     times = updated.numbers() if updated else nothing
     rows = zip(amounts.numbers() if amounts else nothing, times, strict=True)
     letters = "".join([_letter(amount, at, inactive_before) for amount, at in rows])
     active = [at for at in times if at is not None and at >= inactive_before]
     return _States(amounts, updated, letters, min(active, default=float("inf")))
+
+
+def _is_at_least(cells: Cells | None, limit: float) -> bool:
+    return cells is None or (cells.lowest is not None and cells.lowest >= limit)
 
 
 def _letter(amount: Number | None, updated_at: Number | None, inactive_before: float) -> str:
