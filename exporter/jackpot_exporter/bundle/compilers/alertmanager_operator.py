@@ -1,8 +1,8 @@
 """The routing as AlertmanagerConfig for the Prometheus operator, `alertmanager/operator/alertmanager-config.yaml`.
 
 Secrets are keys of one Kubernetes secret. The templates are no part of this object: mount
-`alertmanager/templates/` from a ConfigMap and name it in the Alertmanager object. Our alerts carry no label `namespace`,
-which the operator would ask for: set `alertmanagerConfigMatcherStrategy: {type: None}` there too.
+`alertmanager/templates/` from a ConfigMap and name it in the Alertmanager object. Our alerts carry no label
+`namespace`, which the operator would ask for: set `alertmanagerConfigMatcherStrategy: {type: None}` there too.
 """
 
 from __future__ import annotations
