@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 
 from .blocks import Block
 from .lines import (
@@ -71,19 +71,24 @@ class Family:
 
     def head(self, fmt: Format) -> bytes:
         """The HELP and TYPE lines."""
-        name, kind = self.name, self.kind.value
-        if fmt is Format.OPENMETRICS:
-            if self.kind is Kind.COUNTER and name.endswith("_total"):
-                name = name.removesuffix("_total")
-            elif self.kind in (Kind.COUNTER, Kind.UNTYPED):
-                kind = "unknown"
-            return f"# HELP {name} {escape_label(self.help)}\n# TYPE {name} {kind}\n".encode()
-        return f"# HELP {name} {escape_help(self.help)}\n# TYPE {name} {kind}\n".encode()
+        return _head(self.name, self.kind, self.help, fmt)
 
     def lines(self, fmt: Format) -> bytes:
         if fmt is Format.OPENMETRICS and self.with_exemplars is not None:
             return self.with_exemplars
         return self.body
+
+
+@lru_cache(maxsize=4096)
+def _head(name: str, kind: Kind, help: str, fmt: Format) -> bytes:  # noqa: A002 - the field's word
+    if fmt is Format.TEXT:
+        return f"# HELP {name} {escape_help(help)}\n# TYPE {name} {kind}\n".encode()
+    shown = kind.value
+    if kind is Kind.COUNTER and name.endswith("_total"):
+        name = name.removesuffix("_total")
+    elif kind in (Kind.COUNTER, Kind.UNTYPED):
+        shown = "unknown"
+    return f"# HELP {name} {escape_label(help)}\n# TYPE {name} {shown}\n".encode()
 
 
 def document(families: Iterable[Family], fmt: Format) -> bytes:
@@ -141,11 +146,15 @@ async def render(items: Iterable[Sample | Frame], namespace: str, known: Known |
     return families
 
 
-def render_now(items: Iterable[Sample], namespace: str) -> dict[str, Family]:
-    """Like `render`, for a few samples, without giving way."""
+def render_now(items: Iterable[Sample | Frame], namespace: str) -> dict[str, Family]:
+    """Like `render`, for little, without giving way."""
     building: dict[str, _Lines] = {}
+    known = Known()
     for item in items:
-        _lines_of(building, item.spec, namespace).add(item)
+        if isinstance(item, Sample):
+            _lines_of(building, item.spec, namespace).add(item)
+        else:
+            _add_frame(building, item, namespace, known)
     return {name: lines.family() for name, lines in building.items()}
 
 

@@ -212,7 +212,7 @@ class Store:
         now = self._clock()
         self._demand[fmt, gzipped] = now
         assembly = self._assembled(now)
-        ages = render_now(self.telemetry.ages(self._time()), self.namespace)
+        ages = render_now([self.telemetry.ages(self._time())], self.namespace)
         last = document([*ages.values(), *tail], fmt) + END[fmt]
         if gzipped:
             return compression.gzip_parts(assembly.pieces(fmt, only), last)

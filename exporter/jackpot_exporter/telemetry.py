@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from prometheus_client import PLATFORM_COLLECTOR, PROCESS_COLLECTOR
 from prometheus_client.registry import Collector as PromCollector
 
 from . import __version__
 from .exposition import Family, join_disjoint, render_now
-from .model import FAILURE_REASONS, Kind, MetricSpec, Outcome, Sample, counter, gauge, histogram
+from .model import FAILURE_REASONS, Column, Frame, Kind, MetricSpec, Outcome, Sample, counter, gauge, histogram
 from .observations import Observations
 
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -88,11 +89,11 @@ class Telemetry:
         yield SERIES.sample(record.series, name)
         yield DROPPED.sample(record.dropped, name)
 
-    def ages(self, now: float) -> Iterator[Sample]:
+    def ages(self, now: float) -> Frame:
         """What changes with the clock alone; `now` is in Unix seconds."""
-        for name, record in self._records.items():
-            if record.last_success is not None:
-                yield AGE.sample(round(max(0.0, now - record.last_success), 3), name)
+        ends = {name: record.last_success for name, record in self._records.items() if record.last_success is not None}
+        ages = [round(max(0.0, now - end), 3) for end in ends.values()]
+        return Frame([(name,) for name in ends], (Column(AGE, ages),))
 
 
 class ProcessTelemetry:
@@ -166,5 +167,8 @@ def _client_samples(source: PromCollector) -> Iterator[Sample]:
     for family in source.collect():
         for found in family.samples:
             kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE
-            spec = MetricSpec(found.name, kind, family.documentation, tuple(found.labels))
+            spec = _client_spec(found.name, kind, family.documentation, tuple(found.labels))
             yield spec.sample(found.value, *found.labels.values())
+
+
+_client_spec = cache(MetricSpec)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from ..exposition import Format
 
+_REMEMBERED = 64  # headers; a Prometheus sends the same ones for ever
 _OPENMETRICS_VERSIONS = ("", "1.0.0")
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def choose_format(accept: str) -> Format:
     """The format with the highest quality; of equals the one named first; plain text when none is named."""
     best, best_quality = Format.TEXT, 0.0
@@ -18,12 +21,14 @@ def choose_format(accept: str) -> Format:
     return best
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether gzip may be sent; `gzip;q=0` forbids it."""
     qualities = {coding: quality for coding, _, quality in _preferences(accept_encoding)}
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def prefers_json(accept: str) -> bool:
     """Whether JSON is asked for by name, with the highest quality there is."""
     qualities = {media: quality for media, _, quality in _preferences(accept)}
