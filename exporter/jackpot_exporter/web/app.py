@@ -12,10 +12,13 @@ from ..engine import MAIN, Engine, Exporter
 from ..errors import InvalidInputError
 from .access import OPEN, TAKES_BODY
 from .alertlog import take_alerts
+from .discovery import Discovery
 from .guide import Guide
 from .landing import landing_page
 from .negotiation import accepts_gzip, choose_format, prefers_json
+from .parts import Parts
 
+_LARGE = 256 * 1024  # bytes of a body; less is sent faster when it is copied together first
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _PAGE_HEADERS = {
@@ -35,6 +38,7 @@ class Site:
         app = web.Application()
         app.router.add_get(self._telemetry_path, self.metrics)
         app.router.add_get("/probe", self.probe)
+        app.router.add_get("/sd", Discovery(self._exporter).targets)
         app.router.add_get("/-/healthy", self.healthy, name=f"{OPEN}-healthy")
         app.router.add_get("/-/ready", self.ready, name=f"{OPEN}-ready")
         app.router.add_post("/-/reload", self.reload)
@@ -87,9 +91,10 @@ class Site:
         fmt = choose_format(request.headers.get("Accept", ""))
         gzipped = accepts_gzip(request.headers.get("Accept-Encoding", ""))
         tail = self._exporter.process.families() if with_process else ()
-        body = engine.store.page(fmt, gzipped=gzipped, tail=tail, only=only)
+        parts = engine.store.page_parts(fmt, gzipped=gzipped, tail=tail, only=only)
         headers = {"Content-Type": fmt.value, "Vary": "Accept, Accept-Encoding"}
         if gzipped:
             headers["Content-Encoding"] = "gzip"
         self._exporter.process.count_scrape(200, time.perf_counter() - started)
+        body = Parts(parts) if sum(map(len, parts)) > _LARGE else b"".join(parts)
         return web.Response(body=body, headers=headers)
