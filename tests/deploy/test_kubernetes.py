@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped] - carries no annotations
+import kubernetes_validate  # type: ignore[import-untyped]  # it carries no annotations
 import pytest
 import yaml
 
