@@ -23,7 +23,7 @@ CHECKS = (
 )
 
 Key = tuple[str, ...]
-_SLICE = 1024
+_SLICE = 128
 
 
 @dataclass(frozen=True, slots=True)
