@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from .programs import fetch
 from .stack import Stack
 
 _DELAY_SECONDS = 0.03
+_UNDO_SECONDS, _AGAIN_SECONDS = 15.0, 0.2
 _BACKUP_AGE_SECONDS = 27 * 3600
 _FULL_BYTES = 1e9
 _SMALL_FILE_SYSTEMS = ("/run/lock", "/dev", "/proc")
@@ -114,9 +116,21 @@ def _of_service(name: str) -> Callable[[Stack], AbstractContextManager[None]]:
         try:
             yield
         finally:
-            _order(stack, name, on=False)
+            _insist(lambda: _order(stack, name, on=False))
 
     return begin
+
+
+def _insist(undo: Callable[[], None]) -> None:
+    """A service in trouble may need more than one asking; OSError when it still refuses after seconds."""
+    end = time.monotonic() + _UNDO_SECONDS
+    while True:
+        try:
+            return undo()
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_AGAIN_SECONDS)
 
 
 def _order(stack: Stack, name: str, *, on: bool) -> None:
@@ -170,6 +184,7 @@ class Switches:
                 self._active.pop(name).close()
 
     def close(self) -> None:
-        """Undo the last one first."""
+        """Undo the last one first; what cannot be undone ends with the stack."""
         for name in reversed(list(self._active)):
-            self.switch(name, on=False)
+            with suppress(OSError, ToolError):
+                self.switch(name, on=False)
