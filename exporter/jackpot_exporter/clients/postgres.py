@@ -1,8 +1,8 @@
 """Guarded reading of PostgreSQL: every read is a read-only transaction that the server itself bounds.
 
-Guards are `SET LOCAL` inside the transaction, because PgBouncer ignores start-up options and, in transaction mode,
-would leak a session's settings to others. The server gives up first (`lock_timeout`, then `statement_timeout`), then
-the connection's own deadline comes.
+Behind a pooler the guards are `SET LOCAL` inside the transaction, because PgBouncer ignores start-up options and, in
+transaction mode, would leak a session's settings to others; otherwise they are set once for the connection. The server
+gives up first (`lock_timeout`, then `statement_timeout`), then the connection's own deadline comes.
 """
 
 from __future__ import annotations
@@ -38,12 +38,14 @@ class PostgresSession:
     def __init__(self, source: PostgresSource, name: str, timeout_seconds: float) -> None:
         self._catalogue = Catalogue()
         self._link = Link(source, f"jackpot-exporter/{name}", timeout_seconds, self._inspect)
-        statement_ms = max(1, int(timeout_seconds * 700))
-        lock_ms = max(1, int(source.lock_timeout * 1000))
-        self._guard = sql.SQL(
-            "begin read only; set local statement_timeout = {}; set local lock_timeout = {};"
-            " set local idle_in_transaction_session_timeout = {}"
-        ).format(sql.Literal(statement_ms), sql.Literal(lock_ms), sql.Literal(int(timeout_seconds * 1000)))
+        limits = {
+            "statement_timeout": max(1, int(timeout_seconds * 700)),
+            "lock_timeout": max(1, int(source.lock_timeout * 1000)),
+            "idle_in_transaction_session_timeout": int(timeout_seconds * 1000),
+        }
+        self._limit_session = _set("set", limits)
+        self._begin_limited = sql.SQL("begin read only; {}").format(_set("set local", limits))
+        self._begin: Statement = self._begin_limited
 
     @property
     def server_version(self) -> int:
@@ -65,7 +67,7 @@ class PostgresSession:
         """A read-only transaction under the guards. SourceError says which way it failed."""
         async with self._link.turn() as connection:
             try:
-                await connection.execute(self._guard, prepare=False)
+                await connection.execute(self._begin, prepare=False)
                 yield Reader(connection, self._catalogue)
                 await connection.execute("commit", prepare=False)
             except psycopg.Error as error:
@@ -78,7 +80,7 @@ class PostgresSession:
         await self._link.close()
 
     async def _inspect(self, connection: Connection) -> None:
-        """Prepare statements where that is safe, and forget columns that another server version may lack.
+        """Prepare statements and set limits where that is safe; forget columns that another server version may lack.
 
         A pooler gives its clients process ids of its own; behind one, a statement may not find what an earlier one
         prepared. Without a pooler, planning the statistics views anew each round is most of what a round costs.
@@ -88,9 +90,17 @@ class PostgresSession:
             await connection.execute(_RAW_BYTES, prepare=False)
         cursor = await connection.execute(_BACKEND_PID, prepare=False)
         row = await cursor.fetchone()
+        self._begin = self._begin_limited
         if row is not None and row[0] == connection.info.backend_pid:
             connection.prepare_threshold = 0
+            await connection.execute(self._limit_session, prepare=False)
+            self._begin = "begin read only"
         self._catalogue.meet(connection.info.server_version)
+
+
+def _set(command: LiteralString, limits: Mapping[str, int]) -> sql.Composed:
+    template = sql.SQL(f"{command} {{}} = {{}}")
+    return sql.SQL("; ").join(template.format(sql.Identifier(name), sql.Literal(ms)) for name, ms in limits.items())
 
 
 class Catalogue:
