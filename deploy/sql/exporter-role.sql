@@ -3,11 +3,11 @@
 --
 --     psql -v password=... -f exporter-role.sql
 --
--- The exporter keeps three connections for a target; two more are for a restart and for `check --connect`.
+-- The exporter keeps three connections for a target; as many again are for `check --connect` beside it.
 
 create role jackpot_exporter
     login
-    connection limit 5
+    connection limit 6
     password :'password';
 
 grant pg_monitor to jackpot_exporter;

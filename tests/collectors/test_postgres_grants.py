@@ -88,5 +88,5 @@ def test_role_reads_no_data_and_has_a_connection_limit(server: PostgresServer, c
         "select r.rolname from pg_auth_members as m join pg_roles as r on r.oid = m.roleid"
         " where m.member = 'jackpot_exporter'::regrole"
     )
-    assert limit == 5
+    assert limit == 6
     assert roles == [("pg_monitor",)]

@@ -110,4 +110,4 @@ async def test_settings_that_are_words_are_labels(server: PostgresServer) -> Non
 async def test_limit_of_each_role_is_shown(server: PostgresServer) -> None:
     found = await collect(server, "postgres_settings")
 
-    assert found.by("pg_roles_connection_limit", "rolname")["jackpot_exporter"] == 5
+    assert found.by("pg_roles_connection_limit", "rolname")["jackpot_exporter"] == 6
