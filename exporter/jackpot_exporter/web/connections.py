@@ -117,7 +117,7 @@ class Connections:
 class Connection(web.RequestHandler):
     """One connection, from its acceptance."""
 
-    __slots__ = ("_all", "_early", "_greeting", "_has_more", "_is_lost", "_tcp", "phase", "since")
+    __slots__ = ("_all", "_early", "_greeting", "_is_lost", "_tcp", "phase", "since")
 
     def __init__(self, connections: Connections, server: web.Server) -> None:
         super().__init__(
@@ -136,7 +136,6 @@ class Connection(web.RequestHandler):
         self._tcp: asyncio.Transport | None = None
         self._greeting: asyncio.Task[None] | None = None
         self._early = b""
-        self._has_more = False
         self._is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -145,6 +144,8 @@ class Connection(web.RequestHandler):
         self._tcp = transport
         self._all.enter(self, Phase.RECEIVING)
         self._all.make_room(self)
+        if self._is_lost:
+            return
         if self._all.tls is None:
             super().connection_made(transport)
         else:
@@ -173,7 +174,6 @@ class Connection(web.RequestHandler):
             return
         if self.phase is Phase.IDLE:
             self._all.enter(self, Phase.RECEIVING)
-        self._has_more = self.phase is Phase.ANSWERING
         super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -193,9 +193,7 @@ class Connection(web.RequestHandler):
             return await super().finish_response(request, resp, start_time)
         finally:
             if not self._is_lost:
-                # A part of the next request may have come already.
-                self._all.enter(self, Phase.RECEIVING if self._has_more else Phase.IDLE)
-                self._has_more = False
+                self._all.enter(self, Phase.IDLE)
 
     def handle_error(
         self,
