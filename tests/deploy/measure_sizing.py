@@ -2,13 +2,14 @@
 
     PYTHONPATH=tests python tests/deploy/measure_sizing.py
 
-prints its tables. Each target is a database of its own on one real PostgreSQL and one of a real Redis.
+prints its tables; `pools` or `targets` behind it only the one. Each target is a database of its own on one real PostgreSQL and one of a real Redis.
 """
 
 # ruff: noqa: T201 - it prints what it measures
 from __future__ import annotations
 
 import gzip
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,43 +53,48 @@ def size(running: ExporterProcess, path: str = "/metrics") -> str:
     return f"{series:,} | {len(body) / 1024:,.0f} KiB | {len(gzip.compress(body, 6)) / 1024:,.0f} KiB"
 
 
+def measure_pools(postgres: PostgresServer, redis: RedisServer) -> None:
+    print("| pools | series | a scrape | compressed | memory | of a core |\n|---|---|---|---|---|---|")
+    for pools in (10, 1_000, 10_000):
+        name = f"pools_{pools}"
+        dsn = postgres.create_database(name)
+        postgres.execute(_TABLE, database=name)
+        postgres.execute(
+            "insert into jackpots select 'pool-' || n, 100000 + n, n, 0, null, null, 1, now(), now()"
+            f" from generate_series(1, {pools}) n",
+            database=name,
+        )
+        settings = {**_target(dsn, redis, name), "pools": {"max_series": 10 * pools + 100}}
+        with exporter(settings) as running:
+            print(f"| {pools:,} | {size(running)} | {cost(running)} |", flush=True)
+
+
+def measure_targets(postgres: PostgresServer, redis: RedisServer) -> None:
+    print("| targets | series of one | memory | of a core |\n|---|---|---|---|")
+    blocks: dict[str, Any] = {}
+    for targets in (1, 10, 50, 200):
+        for number in range(len(blocks), targets):
+            name = f"brand_{number}"
+            dsn = postgres.create_database(name)
+            postgres.execute(_TABLE, database=name)
+            blocks[f"brand-{number}"] = _target(dsn, redis, name)
+        with exporter({"host": {"enabled": False}, "targets": blocks}) as running:
+            series = size(running, "/probe?target=brand-0").partition(" ")[0]
+            print(f"| {targets} | {series} | {cost(running)} |", flush=True)
+
+
+def _target(dsn: str, redis: RedisServer, database: str) -> dict[str, Any]:
+    postgres = {"dsn": dsn, "databases": [database]}
+    return {"postgres": postgres, "redis": {"url": redis.url}, "host": {"enabled": False}}
+
+
 def main() -> None:
-    with (
-        PostgresServer(settings={"max_connections": 700, "shared_buffers": "64MB"}) as postgres,
-        RedisServer() as redis,
-    ):
-        print("| pools | series | a scrape | compressed | memory | of a core |\n|---|---|---|---|---|---|")
-        for pools in (10, 1_000, 10_000):
-            dsn = postgres.create_database(f"pools_{pools}")
-            postgres.execute(_TABLE, database=f"pools_{pools}")
-            postgres.execute(
-                "insert into jackpots select 'pool-' || n, 100000 + n, n, 0, null, null, 1, now(), now()"
-                f" from generate_series(1, {pools}) n",
-                database=f"pools_{pools}",
-            )
-            settings = {"postgres": {"dsn": dsn}, "redis": {"url": redis.url}, "host": {"enabled": False}}
-            settings["pools"] = {"max_series": 10 * pools + 100}
-            with exporter(settings) as running:
-                print(f"| {pools:,} | {size(running)} | {cost(running)} |", flush=True)
-        print("\n| targets | memory | of a core |\n|---|---|---|")
-        for targets in (1, 10, 50, 200):
-            for number in range(targets):
-                name = f"brand_{number}"
-                if not postgres.execute(f"select 1 from pg_database where datname = '{name}'"):
-                    postgres.create_database(name)
-                    postgres.execute(_TABLE, database=name)
-            blocks = {
-                f"brand-{number}": {
-                    "postgres": {"dsn": postgres.dsn_of(f"brand_{number}")},
-                    "redis": {"url": redis.url},
-                    "host": {"enabled": False},
-                }
-                for number in range(targets)
-            }
-            with exporter({"host": {"enabled": False}, "targets": blocks}) as running:
-                print(f"| {targets} | {cost(running)} |", flush=True)
-                if targets == 1:
-                    print(size(running, "/probe?target=brand-0"))
+    settings = {"max_connections": 700, "shared_buffers": "64MB"}
+    with PostgresServer(settings=settings) as postgres, RedisServer() as redis:
+        if "targets" not in sys.argv:
+            measure_pools(postgres, redis)
+        if "pools" not in sys.argv:
+            measure_targets(postgres, redis)
 
 
 if __name__ == "__main__":
