@@ -13,7 +13,7 @@ from ..errors import ToolError
 from ..tools import find
 from .link import SlowLink
 from .postgres import PostgresServer
-from .process import make_folder, remove_folder
+from .process import free_port, make_folder, remove_folder
 from .programs import ExporterProcess, ServiceProcess, SinkProcess, TrafficProcess
 from .prometheus import AlertmanagerServer, PrometheusServer
 from .redis import RedisServer
@@ -87,16 +87,23 @@ def running_stack(
         alertmanager = stack.enter_context(SiteAlertmanager(site)) if _is_installed("alertmanager") else None
         prometheus = None
         if _is_installed("prometheus"):
-            config = _config(timing.evaluate, exporter, alertmanager)
-            prometheus = stack.enter_context(PrometheusServer(config, _RESEND))
+            port = free_port()
+            config = _config(timing.evaluate, exporter, alertmanager, port)
+            prometheus = stack.enter_context(PrometheusServer(config, _RESEND, port=port))
             _wait_for_data(prometheus)
             prometheus.reload({**config, **_rules(site, alertmanager)})
         yield Stack(folder, postgres, link, redis, service, traffic, exporter, watched, sink, prometheus, alertmanager)
 
 
-def _config(interval: str, exporter: ExporterProcess, alertmanager: AlertmanagerServer | None) -> dict[str, Any]:
+def _config(
+    interval: str, exporter: ExporterProcess, alertmanager: AlertmanagerServer | None, own_port: int
+) -> dict[str, Any]:
     watched = {"targets": [f"127.0.0.1:{exporter.port}"], "labels": {"service": _SERVICE}}
-    jobs: list[dict[str, Any]] = [{"job_name": "jackpot-exporter", "static_configs": [watched]}]
+    own = {"targets": [f"127.0.0.1:{own_port}"]}
+    jobs: list[dict[str, Any]] = [
+        {"job_name": "jackpot-exporter", "static_configs": [watched]},
+        {"job_name": "prometheus", "static_configs": [own]},
+    ]
     if alertmanager is not None:
         jobs.append({"job_name": "alertmanager", "static_configs": [_target(alertmanager)]})
     return {"global": {"scrape_interval": interval, "evaluation_interval": interval}, "scrape_configs": jobs}

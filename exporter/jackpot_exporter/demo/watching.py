@@ -21,6 +21,8 @@ from .redis import RedisServer
 from .timing import Timing
 
 _ROLE = "exporter"
+_STATEMENTS = {"contribution": "update jackpots set current_amount%", "win": "insert into jackpot_wins%"}
+"""By operation, how the text of its statements begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def exporter_settings(
     settings: dict[str, Any] = {
         "interval": timing.collect,
         "state_dir": str(state),
-        "postgres": {"dsn": link.lead(_role(postgres))},
+        "postgres": {"dsn": link.lead(_role(postgres)), "statements": {"operations": _STATEMENTS}},
         "redis": {"url": redis.url},
         "service": {
             "health_url": f"{service.health_url}/health",
@@ -69,6 +71,10 @@ def exporter_settings(
         },
         "logs": [{"path": str(service.log_file)}],
         "backups": [{"name": "nightly", "path": str(folder / "backups"), "pattern": "*/*.dump", "settle": "1s"}],
+        "probes": [
+            {"name": "jackpot-api", "url": f"{service.url}/api/jackpot/pools"},
+            {"name": "database-port", "url": f"tcp://127.0.0.1:{postgres.port}"},
+        ],
         "processes": [{"name": "jackpot", "pid_file": str(pid_file)}],
         "host": {"filesystems": {"database": str(watched.volume)}},
     }
