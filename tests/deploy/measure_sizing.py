@@ -2,7 +2,8 @@
 
     PYTHONPATH=tests python tests/deploy/measure_sizing.py
 
-prints its tables; `pools` or `targets` behind it only the one. Each target is a database of its own on one real PostgreSQL and one of a real Redis.
+prints its tables; `pools` or `targets` behind it, only that one. Each target is a database of its own on one real
+PostgreSQL, and a real Redis.
 """
 
 # ruff: noqa: T201 - it prints what it measures
@@ -89,7 +90,7 @@ def _target(dsn: str, redis: RedisServer, database: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    settings = {"max_connections": 700, "shared_buffers": "64MB"}
+    settings: dict[str, str | int] = {"max_connections": 700, "shared_buffers": "64MB"}
     with PostgresServer(settings=settings) as postgres, RedisServer() as redis:
         if "targets" not in sys.argv:
             measure_pools(postgres, redis)
