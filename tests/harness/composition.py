@@ -106,12 +106,8 @@ class Composition:
         return f"127.0.0.1:{self._port(service, port)}"
 
     def run_in(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
-        """A shell's command as `docker compose exec` would run it, with the other services' addresses as defaults."""
-        servers = {
-            "ALERTMANAGER_URL": f"http://{self.address('alertmanager', 9093)}",
-            "PROMETHEUS_URL": f"http://{self.address('prometheus', 9090)}",
-        }
-        return _run(["sh", "-c", self._here(name, command)], {**self._environment(name), **servers})
+        """A shell's command as `docker compose exec` would run it."""
+        return _run(["sh", "-c", self._here(name, command)], self._environment(name))
 
     def health_check(self, name: str) -> subprocess.CompletedProcess[str]:
         """The health check of a service as Compose would run it now."""
