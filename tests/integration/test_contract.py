@@ -19,7 +19,7 @@ from jackpot_exporter.demo.stack import Stack, running_stack
 
 ABSENT = {
     "jackpot_exporter_web_certificate_expiry_timestamp_seconds": "the demo serves without TLS",
-    "probe_ssl_earliest_cert_expiry": "the demo probes nothing",
+    "probe_ssl_earliest_cert_expiry": "the demo has nothing that speaks TLS",
     "pgbouncer_pools_client_maxwait_seconds": "the demo has no pooler",
     "pg_replication_slots_active": "the demo has no standby",
     "pg_replication_slots_pg_wal_lsn_diff": "the demo has no standby",

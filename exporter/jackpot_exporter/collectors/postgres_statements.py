@@ -177,13 +177,12 @@ class StatementsCollector:
         return await reader.rows(_top(columns), parameters)
 
     def _items(self, statements: Sequence[_Statement]) -> Iterator[Item]:
+        # Showing the top is what is asked for, not a loss: TRACKED says of how many.
         top = [statement for statement in statements if statement.place <= self._settings.max_statements]
         yield from frames([statement[:8] for statement in top], STATEMENTS, 3)
         tracked, slow = (statements[0].tracked, statements[0].slow) if statements else (0, 0)
         yield TRACKED.sample(tracked)
         yield SLOW_STATEMENTS.sample(slow)
-        if over := tracked - len(top):
-            yield Note("max_statements", f"{over} statements over max_statements", dropped=over)
         yield from self._operations.add({s[:3]: (s.calls, s.seconds, s.rows) for s in statements})
 
     async def _texts(self, rows: Sequence[Row]) -> list[Sample]:
