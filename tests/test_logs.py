@@ -26,7 +26,9 @@ def configure() -> Iterator[Configure]:
         return stream
 
     yield configure
-    root.handlers[:], root.level, package.level = before
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])  # not by assignment: loggers remember what is enabled
+    package.setLevel(before[2])
 
 
 LOG = logging.getLogger("jackpot_exporter.test")
