@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import yaml
 
@@ -143,3 +143,13 @@ class SqlExporter(Peer):
     def arguments(self) -> list[str]:
         address = f"-web.listen-address=127.0.0.1:{self.port}"
         return [f"-config.file={self.folder / 'config.yml'}", address]
+
+
+def all_peers(dsn: Callable[[str], str], redis_url: str, sql_interval: str) -> dict[str, Peer]:
+    """One of each, to be entered; `dsn` gives the address for a role, `sql_interval` is sql_exporter's own."""
+    return {
+        POSTGRES: PostgresExporter(dsn(POSTGRES)),
+        REDIS: RedisExporter(redis_url),
+        NODE: NodeExporter(),
+        SQL: SqlExporter(dsn(SQL), sql_interval),
+    }

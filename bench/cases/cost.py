@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from .. import peers
 from ..figures import NONE, Report, Table, Verdict, megabytes, milliseconds, times
-from ..peers import NodeExporter, PostgresExporter, RedisExporter, SqlExporter
 from ..processes import cpu_seconds, resident_bytes
 from ..scene import OURS, Effort, Scene, sped_up
 from ..scraping import Connection
@@ -43,10 +42,7 @@ def _run(scene: Scene, turns: int) -> _Result:
     with ExitStack() as stack:
         servers = {
             OURS: scene.ours(pace=sped_up(1.0)),
-            peers.POSTGRES: PostgresExporter(scene.dsn(peers.POSTGRES)),
-            peers.REDIS: RedisExporter(scene.redis.url),
-            peers.NODE: NodeExporter(),
-            peers.SQL: SqlExporter(scene.dsn(peers.SQL), "1s"),
+            **peers.all_peers(scene.dsn, scene.redis.url, "1s"),
         }
         for server in servers.values():
             stack.enter_context(server)

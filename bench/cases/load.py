@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 from .. import peers
 from ..figures import NONE, Report, Table, Verdict, milliseconds, quantile, times
-from ..peers import NodeExporter, PostgresExporter, RedisExporter, SqlExporter
 from ..scene import OURS, Effort, Scene, always, wait_until_ready
 from ..scraping import Crowd, crowd
 from ..server_costs import ServerCosts
@@ -21,10 +20,7 @@ def measure(scene: Scene, effort: Effort) -> Report:
         ours = scene.ours(pace=always(_HOUR))
         servers = {
             OURS: ours,
-            peers.POSTGRES: PostgresExporter(scene.dsn(peers.POSTGRES)),
-            peers.REDIS: RedisExporter(scene.redis.url),
-            peers.NODE: NodeExporter(),
-            peers.SQL: SqlExporter(scene.dsn(peers.SQL), "1h"),
+            **peers.all_peers(scene.dsn, scene.redis.url, "1h"),
         }
         for server in servers.values():
             stack.enter_context(server)

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from .. import peers
 from ..figures import Report, Table, Verdict, median, milliseconds, quantile, times
 from ..floor import Floor
-from ..peers import NodeExporter, PostgresExporter, RedisExporter, SqlExporter
 from ..scene import OURS, Effort, Scene, always, sped_up, wait_until_ready
 from ..scraping import Latencies, take_turns
 
@@ -22,10 +21,7 @@ def measure(scene: Scene, effort: Effort) -> Report:
         ours = scene.ours(pace=always(_HOUR))
         servers = {
             OURS: ours,
-            peers.POSTGRES: PostgresExporter(scene.dsn(peers.POSTGRES)),
-            peers.REDIS: RedisExporter(scene.redis.url),
-            peers.NODE: NodeExporter(),
-            peers.SQL: SqlExporter(scene.dsn(peers.SQL), "15s"),
+            **peers.all_peers(scene.dsn, scene.redis.url, "15s"),
         }
         ports = {name: stack.enter_context(server).port for name, server in servers.items()}
         wait_until_ready(ours)
