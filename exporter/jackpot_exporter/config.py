@@ -8,7 +8,9 @@ Nothing is connected to and no secret file is read here.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
@@ -25,6 +27,7 @@ from pydantic import (
 
 from . import yamlfile
 from .errors import InvalidInputError, Place, Problem
+from .packsettings import lay_packs_under
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y))")
 _DURATION_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -135,6 +138,9 @@ class RedisSource(Source):
 class TargetBase(Section):
     """What every monitored deployment has, whichever collectors exist."""
 
+    packs: tuple[str, ...] = Field(
+        (), description="systems to watch: names of packs that come with the exporter, or folders (./my-pack)"
+    )
     namespace: Namespace = Field("jackpot", description="first word of the families that are about this service")
     interval: Seconds = Field(15.0, description="default time between two collections")
     state_dir: Path | None = Field(
@@ -166,13 +172,33 @@ class CollectorSection(NamedTuple):
     way: tuple[str, ...]
     model: type[Schedule]
     many: bool = False
-    """True when the section is a list of such blocks."""
+    """True when the section is a list of such blocks, which run as one."""
+    named: bool = False
+    """True when the section maps names to such blocks, each of which runs by itself."""
 
     @property
     def is_optional(self) -> bool:
         """Whether nothing runs without the block."""
         model: type[BaseModel] = self.model
-        return self.many or issubclass(model, Source) or len(self.way) > 1
+        return self.many or self.named or issubclass(model, Source) or len(self.way) > 1
+
+    def runs(self, name: str, settings: Any) -> Iterator[tuple[str, Any, Schedule]]:
+        """What runs by itself of the collector `name`: its own name, its settings and its schedule."""
+        if self.named:
+            yield from ((f"{name}_{key}", {key: block}, block) for key, block in settings.items() if block.enabled)
+        elif self.many:
+            yield name, settings, shared_schedule(settings)
+        elif settings.enabled:
+            yield name, settings, settings
+
+    def blocks(self, settings: Any) -> Iterator[tuple[yamlfile.Keys, Schedule]]:
+        """Every single block, and the steps that lead to it from the section."""
+        if self.named:
+            yield from (((key,), block) for key, block in settings.items())
+        elif self.many:
+            yield from (((index,), block) for index, block in enumerate(settings))
+        else:
+            yield (), settings
 
 
 class Settings(NamedTuple):
@@ -205,7 +231,9 @@ def _compose(base: Any, name: str, way: tuple[str, ...], sections: Mapping[tuple
         if own is None:
             raise ValueError(f"no collector owns the settings at {'.'.join(child)}")
         model: Any = _compose(own.model, name + child[-1].title(), child, sections)
-        if own.many:
+        if own.named:
+            fields[child[-1]] = (dict.__class_getitem__((str, model)), {})
+        elif own.many:
             fields[child[-1]] = (tuple.__class_getitem__((model, ...)), ())
         elif issubclass(model, Source):
             fields[child[-1]] = (model, None)
@@ -218,8 +246,8 @@ def load_settings(path: Path, sections: Sequence[CollectorSection], environ: Map
     """Settings from a file. InvalidInputError with every problem, each with line and column."""
     document = yamlfile.load(path)
     problems: list[Problem] = []
-    data = _expand(document, document.data, (), environ, problems)
-    document = yamlfile.Document(document.path, data, document.lines, document.marks)
+    document = replace(document, data=_expand(document, document.data, (), environ, problems))
+    document = replace(document, data=lay_packs_under(document, partial(_judge, sections=sections), problems))
     try:
         parsed = _parse(document, sections)
     except InvalidInputError as error:
@@ -231,6 +259,15 @@ def load_settings(path: Path, sections: Sequence[CollectorSection], environ: Map
     if problems:
         raise InvalidInputError(problems)
     return Settings(parsed, targets, parsed.web)
+
+
+def _judge(document: yamlfile.Document, sections: Sequence[CollectorSection]) -> frozenset[str]:
+    """What a pack brings, judged by itself; gives back the keys of sources."""
+    problems = _schedule_problems(document, _parse(document, sections), (), sections)
+    if problems:
+        raise InvalidInputError(problems)
+    models: dict[str, type[BaseModel]] = {one.way[0]: one.model for one in sections if len(one.way) == 1}
+    return frozenset(key for key, model in models.items() if issubclass(model, Source))
 
 
 def settings_from_environment(sections: Sequence[CollectorSection], environ: Mapping[str, str]) -> Settings:
@@ -340,11 +377,9 @@ def _schedule_problems(
     problems = []
     for entry in sections:
         found = section(target, entry.way)
-        for index, block in enumerate(found or ()) if entry.many else [(None, found)]:
-            if block is None:
-                continue
+        for steps, block in entry.blocks(found) if found is not None else ():
             times = timing(target, block)
-            here: yamlfile.Keys = (*way, *entry.way) if index is None else (*way, *entry.way, index)
+            here = (*way, *entry.way, *steps)
             if times.timeout >= times.interval:
                 text = f"timeout {times.timeout:g}s must be shorter than interval {times.interval:g}s"
                 problems.append(Problem(text, document.place((*here, "timeout"))))

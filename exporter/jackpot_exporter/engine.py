@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from .clients import Clients
 from .collectors import discover
-from .config import Settings, TargetBase, section, shared_schedule, timing
+from .config import Settings, TargetBase, section, timing
 from .errors import InvalidInputError
 from .logs import fields
 from .runtime import Job, Runner
@@ -50,15 +50,14 @@ def _jobs(target: TargetBase, clients: Clients, only: Collection[str]) -> tuple[
     stale_after: dict[str, float] = {}
     for kind in discover():
         settings = section(target, kind.section.way)
-        if settings is None or (only and kind.name not in only):
-            continue
-        if not kind.section.many and not settings.enabled:
-            continue
-        times = timing(target, shared_schedule(settings) if kind.section.many else settings)
-        collector = kind.build(settings, times.timeout, clients)
-        if collector is not None:
-            jobs.append(Job(kind.name, collector, times.interval, times.timeout))
-            stale_after[kind.name] = times.stale_after
+        for name, block, schedule in kind.section.runs(kind.name, settings) if settings is not None else ():
+            if only and name not in only:
+                continue
+            times = timing(target, schedule)
+            collector = kind.build(block, times.timeout, clients)
+            if collector is not None:
+                jobs.append(Job(name, collector, times.interval, times.timeout))
+                stale_after[name] = times.stale_after
     return jobs, stale_after
 
 

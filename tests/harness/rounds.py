@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from jackpot_exporter.clients import Clients
 from jackpot_exporter.collectors._base import CollectorType
-from jackpot_exporter.config import compose, section, shared_schedule, timing
+from jackpot_exporter.config import compose, section, timing
 from jackpot_exporter.exposition import Format, document
 from jackpot_exporter.model import Outcome
 from jackpot_exporter.runtime import Job, collect
@@ -72,17 +72,16 @@ class Target:
         self._kinds = {kind.name: kind for kind in kinds}
         self.settings = compose([kind.section for kind in kinds]).model_validate(settings)
         self.clients = Clients(self.settings)
-        made = {kind.name: self._job(kind) for kind in kinds}
-        self._jobs = {name: job for name, job in made.items() if job is not None}
+        self._jobs = {job.name: job for kind in kinds for job in self._made(kind)}
 
-    def _job(self, kind: CollectorType) -> Job | None:
-        """None when the settings do not name what the collector reads."""
+    def _made(self, kind: CollectorType) -> Iterator[Job]:
+        """Nothing when the settings do not name what the collector reads."""
         settings = section(self.settings, kind.section.way)
-        if settings is None:
-            return None
-        times = timing(self.settings, shared_schedule(settings) if kind.section.many else settings)
-        collector = kind.build(settings, times.timeout, self.clients)
-        return Job(kind.name, collector, times.interval, times.timeout) if collector is not None else None
+        for name, block, schedule in kind.section.runs(kind.name, settings) if settings is not None else ():
+            times = timing(self.settings, schedule)
+            collector = kind.build(block, times.timeout, self.clients)
+            if collector is not None:
+                yield Job(name, collector, times.interval, times.timeout)
 
     @property
     def names(self) -> list[str]:

@@ -76,8 +76,9 @@ def _blocks(model: type[BaseModel], way: str) -> Iterator[_Block]:
         if inner is not None:
             here = f"{way}.{name}" if way else name
             is_list = _is_list(field.annotation)
-            yield _Block(here + ("[]" if is_list else ""), inner, field.default is None or is_list)
-            yield from _blocks(inner, here)
+            shape = "[]" if is_list else ".NAME" if get_origin(field.annotation) is dict else ""
+            yield _Block(here + shape, inner, field.default is None or bool(shape))
+            yield from _blocks(inner, here + (shape if shape == ".NAME" else ""))
 
 
 def _section(block: _Block) -> str:

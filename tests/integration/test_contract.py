@@ -12,7 +12,7 @@ import pytest
 from harness.waiting import eventually
 from jackpot_exporter.bundle import load_packs
 from jackpot_exporter.bundle.families import exporter_families
-from jackpot_exporter.bundle.loader import NAMESPACES
+from jackpot_exporter.bundle.loader import NAMESPACE
 from jackpot_exporter.bundle.promql import Selector, read
 from jackpot_exporter.demo.programs import fetch
 from jackpot_exporter.demo.stack import Stack, running_stack
@@ -43,7 +43,7 @@ def stack() -> Iterator[Stack]:
 def selectors() -> list[tuple[str, Selector]]:
     """What alerts and recordings read of the exporter, with who reads it."""
     packs = load_packs()
-    ours = exporter_families(NAMESPACES)
+    ours = exporter_families([NAMESPACE])
     names = {name + suffix for name in ours for suffix in ("", "_bucket", "_sum", "_count")}
     rules = [(alert.name, rule.expr) for alert in packs.alerts for rule in alert.rules]
     rules += [(r.record, r.expr) for pack in packs.packs for group in pack.groups for r in group.recordings]

@@ -13,8 +13,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field
 
+from ..packsettings import PACKS
 from ..yamlfile import load, validate
-from .loader import PACKS
 from .schema import Slug, Strict
 
 DEFAULT = PACKS / "access.yaml"

@@ -14,9 +14,10 @@ from pathlib import Path
 import click
 
 from ..errors import InvalidInputError, ToolError
+from ..packsettings import PACKS
 from .bundle import compile_bundle, generate
 from .judge import check_rules
-from .loader import PACKS, load_packs
+from .loader import load_packs
 from .model import Artifact, Drift, PackSet
 from .routing import for_version
 

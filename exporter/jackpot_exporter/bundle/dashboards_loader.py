@@ -35,8 +35,13 @@ class ReadDashboards:
     source: Source
 
 
+def dashboard_folders(folder: Path, packs: Sequence[ReadPack]) -> list[Path]:
+    """Where dashboards are looked for: every folder beside the packs that come with the exporter, and further packs."""
+    return sorted({*(path for path in folder.iterdir() if path.is_dir()), *(pack.folder for pack in packs)})
+
+
 def load_dashboards(
-    folder: Path,
+    folders: Sequence[Path],
     packs: Sequence[ReadPack],
     built: Sequence[Pack],
     families: Mapping[str, Family],
@@ -45,7 +50,7 @@ def load_dashboards(
 ) -> tuple[list[Pack], Dashboards]:
     """The packs, with one for the recordings of dashboards, and the dashboards that show them."""
     disabled = frozenset(name for name, change in values.entry.packs.items() if change.disabled)
-    files = _read(folder, disabled, problems)
+    files = _read(folders, disabled, problems)
     own = _recordings_pack(files, values)
     every = [*built, own] if own else list(built)
     recorded = [one for pack in every for group in pack.groups for one in group.recordings]
@@ -72,12 +77,13 @@ def _check_uids(packs: Sequence[ReadPack], dashboards: Dashboards) -> Iterator[P
             yield pack.source.problem(f'no dashboard has the uid "{uid}"', "dashboard_uid", remedy=remedy)
 
 
-def _read(folder: Path, disabled: frozenset[str], problems: Problems) -> list[ReadDashboards]:
+def _read(folders: Sequence[Path], disabled: frozenset[str], problems: Problems) -> list[ReadDashboards]:
     """Every dashboards.yaml, and every file in a folder `dashboards`, but for packs that are switched off."""
     found = []
-    for path in sorted([*folder.glob("*/dashboards.yaml"), *folder.glob("*/dashboards/*.yaml")]):
-        if path.relative_to(folder).parts[0] in disabled:
-            continue
+    inside = [folder for folder in folders if folder.name not in disabled]
+    for path in [
+        path for one in inside for path in [*one.glob("dashboards.yaml"), *sorted(one.glob("dashboards/*.yaml"))]
+    ]:
         try:
             document = load(path)
             found.append(ReadDashboards(validate(document, DashboardsFile), Source(document, (), path.parent.name)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from .. import telemetry
 from ..collectors import discover
 from ..model import Kind
+from ..queries import QuerySettings
 from .model import TARGET_LABELS, Family, Recording
 from .promql import Expression, read
 from .schema import MetricEntry
@@ -56,6 +57,12 @@ def exporter_families(namespaces: Iterable[str]) -> dict[str, Family]:
             # A family of several collectors stands where it is declared first, in the order in which they are shown.
             found.setdefault(spec.full_name(namespace), Family.from_spec(spec, namespace, source))
     return found
+
+
+def queried(queries: Mapping[str, QuerySettings], source: str) -> dict[str, Family]:
+    """What the queries of a pack give."""
+    specs = {name: spec for query in queries.values() for name, spec in query.specs().items()}
+    return {name: Family.from_spec(spec, "", source) for name, spec in specs.items()}
 
 
 def declared(metrics: Mapping[str, MetricEntry], source: str) -> dict[str, Family]:

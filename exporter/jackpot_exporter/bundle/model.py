@@ -85,11 +85,19 @@ class Family:
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
     source: str = ""
+    namespace: str = ""
+    """Of a family that exists for every watched service: which one this is for."""
 
     @classmethod
     def from_spec(cls, spec: MetricSpec, namespace: str, source: str) -> Family:
         """The family that a collector declares, under the name it is exported with."""
-        return cls(spec.full_name(namespace), spec.kind, spec.help, spec.labels, spec.buckets, source)
+        own = namespace if spec.own else ""
+        return cls(spec.full_name(namespace), spec.kind, spec.help, spec.labels, spec.buckets, source, own)
+
+    @property
+    def bare_name(self) -> str:
+        """Without the namespace."""
+        return self.name.removeprefix(f"{self.namespace}_") if self.namespace else self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +10,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from ..errors import InvalidInputError, Problem
+from ..packsettings import pack_settings
+from ..queries import QuerySettings
 from ..yamlfile import Document, load, validate
 from .routing import Routing, merge, problems_of
 from .schema import (
@@ -25,14 +27,23 @@ from .source import Problems, Source
 M = TypeVar("M", bound=BaseModel)
 
 
+class _SettingsFile(BaseModel):
+    """Of a pack's settings, what gives families of its own; the rest is judged by the exporter."""
+
+    queries: dict[str, QuerySettings] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class ReadPack:
     """One pack as written: nothing substituted, nothing overridden."""
+
+    folder: Path
 
     entry: PackFile
     source: Source
     alerts: tuple[tuple[AlertEntry, Source], ...]
     objectives: tuple[tuple[ObjectiveEntry, Source], ...]
+    queries: Mapping[str, QuerySettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +55,12 @@ class Values:
     """By section (`alerts`) and name."""
 
 
-def read_packs(folder: Path, problems: Problems) -> list[ReadPack]:
-    """Every pack of `folder`, in the order of their names."""
+def read_packs(folder: Path, further: Sequence[Path], problems: Problems) -> list[ReadPack]:
+    """Every pack of `folder`, in the order of their names, then the `further` ones."""
     files = sorted(folder.glob("*/pack.yaml"))
-    if not files:
-        problems.add(Problem(f"{folder}: no pack here", remedy="a pack is a folder with a pack.yaml in it"))
+    for path in [*([] if files else [folder]), *(path for path in further if not (path / "pack.yaml").is_file())]:
+        problems.add(Problem(f"{path}: no pack here", remedy="a pack is a folder with a pack.yaml in it"))
+    files += [path / "pack.yaml" for path in further if (path / "pack.yaml").is_file()]
     return [pack for path in files if (pack := _read_pack(path, problems))]
 
 
@@ -67,8 +79,9 @@ def read_values(folder: Path, own: Path | None, problems: Problems) -> Values:
     values = Values(ValuesFile())
     for path in (folder / "values.yaml", own):
         found = _read(path, ValuesFile, problems) if path else None
-        if found:
-            values = _on_top(values, *found)
+        if found and path:
+            entry = found[0].model_copy(update={"folders": [path.parent / one for one in found[0].folders]})
+            values = _on_top(values, entry, found[1])
     return values
 
 
@@ -86,11 +99,23 @@ def _read_pack(path: Path, problems: Problems) -> ReadPack | None:
         remedy = f"name it {path.parent.name}, or rename the folder"
         problems.add(source.problem(f'"{entry.name}" is not the name of the folder', "name", remedy=remedy))
     return ReadPack(
+        path.parent,
         entry,
         Source(document, (), entry.name),
         tuple(one for found in alerts if found for one in _alerts(*found)),
         tuple(_objectives(*objectives)) if objectives else (),
+        _queries(path.parent, problems),
     )
+
+
+def _queries(pack: Path, problems: Problems) -> Mapping[str, QuerySettings]:
+    """The queries that the exporter runs for this pack."""
+    try:
+        settings = pack_settings(pack)
+        return validate(settings, _SettingsFile).queries if settings else {}
+    except InvalidInputError as error:
+        problems.take(error)
+        return {}
 
 
 def _alert_files(pack: Path) -> list[Path]:

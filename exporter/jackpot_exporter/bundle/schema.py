@@ -7,6 +7,7 @@ Only the shape of one file is judged here; what needs several files (names, fami
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -128,10 +129,15 @@ class PackFile(Strict):
     name: Slug
     title: str
     description: str
+    namespace: LabelName | None = Field(
+        None, description="first word of the exporter's families about the watched service: poker makes poker_up"
+    )
     dashboard_uid: Slug
     response_times: dict[Priority, DurationText] = Field(description="how soon someone answers, by priority")
     groups: dict[Slug, GroupEntry]
-    metrics: dict[MetricName, MetricEntry] = Field(default={}, description="read by the rules, exported by others")
+    metrics: dict[MetricName, MetricEntry] = Field(
+        default={}, description="read by the rules, exported by the service itself at its own Prometheus endpoint"
+    )
 
 
 class ObjectiveEntry(Strict):
@@ -189,6 +195,7 @@ class ValuesFile(Strict):
     runbook_url: str | None = Field(None, description="where RUNBOOK.md is published; alerts link into it")
     dashboard_url: str | None = Field(None, description="Grafana's address up to and without /d/UID")
     retention: DurationText | None = Field(None, description="how long Prometheus keeps data")
+    folders: list[Path] = Field(default=[], description="further packs: their folders, beginning at this file's")
     packs: dict[Slug, PackOverride] = {}
     groups: dict[Slug, GroupOverride] = {}
     alerts: dict[AlertName, AlertOverride] = {}

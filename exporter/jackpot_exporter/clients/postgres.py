@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, LiteralString
 
 import psycopg
@@ -17,7 +18,7 @@ from psycopg import sql
 from ..config import PostgresSource
 from ._postgres_link import Connection, Link, Row
 
-__all__ = ["Catalogue", "PostgresSession", "Reader", "Row", "Statement"]
+__all__ = ["Answer", "Catalogue", "PostgresSession", "Reader", "Row", "Statement"]
 
 Statement = LiteralString | sql.Composed
 """Fixed text of ours, or text composed with quoted names; values are always bound."""
@@ -63,11 +64,17 @@ class PostgresSession:
         return self._link.info.user if self._link.info else ""
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Reader]:
-        """A read-only transaction under the guards. SourceError says which way it failed."""
+    async def read(self, limit_seconds: float | None = None) -> AsyncIterator[Reader]:
+        """A read-only transaction under the guards; `limit_seconds` for one statement instead of the session's own.
+
+        SourceError says which way it failed.
+        """
         async with self._link.turn() as connection:
             try:
                 await connection.execute(self._begin, prepare=False)
+                if limit_seconds is not None:
+                    limit = {"statement_timeout": max(1, int(limit_seconds * 1000))}
+                    await connection.execute(_set("set local", limit), prepare=False)
                 yield Reader(connection, self._catalogue)
                 await connection.execute("commit", prepare=False)
             except psycopg.Error as error:
@@ -98,9 +105,22 @@ class PostgresSession:
         self._catalogue.meet(connection.info.server_version)
 
 
+def _trusted(query: str) -> sql.SQL:
+    """Text of whoever wrote the settings, braces and all as it stands."""
+    return sql.SQL(query.replace("{", "{{").replace("}", "}}"))
+
+
 def _set(command: LiteralString, limits: Mapping[str, int]) -> sql.Composed:
     template = sql.SQL(f"{command} {{}} = {{}}")
     return sql.SQL("; ").join(template.format(sql.Identifier(name), sql.Literal(ms)) for name, ms in limits.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The names of the columns, and the rows."""
+
+    columns: list[str]
+    rows: list[Row]
 
 
 class Catalogue:
@@ -160,6 +180,17 @@ class Reader:
         """All rows of a statement that bounds its own result."""
         cursor = await self._connection.execute(statement, parameters)
         return await cursor.fetchall()
+
+    async def answer(self, query: str, limit: int) -> Answer:
+        """The first `limit` rows of a query of a pack's or a site's own.
+
+        Inside a subquery nothing but a query can stand, and with a bound parameter nothing but one statement can be
+        sent, prepared or not: there is no way out of the read-only transaction.
+        """
+        inner = query.strip().rstrip(";").replace("%", "%%")
+        statement = f"select * from (\n{inner}\n) as answer limit %s"  # noqa: S608 - the text is the query's whole point
+        cursor = await self._connection.execute(_trusted(statement), (limit,))
+        return Answer([column.name for column in cursor.description or ()], await cursor.fetchall())
 
     async def copy(self, query: Statement) -> bytes:
         """The rows of a wide query in COPY's text format: no object is made for each value."""

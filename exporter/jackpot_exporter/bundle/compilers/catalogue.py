@@ -13,7 +13,8 @@ _INTRODUCTION = """\
 # Metrics
 
 What the exporter and its neighbours export, and which alerts read it directly. `job`, `instance` and `service` come
-from the scrape configuration and stand on every series.
+from the scrape configuration and stand on every series. What begins with `jackpot_` and comes from the exporter itself
+begins with the namespace of the watched system: where that is `poker`, `jackpot_up` is `poker_up`.
 """
 
 _SUFFIXES = ("", "_bucket", "_sum", "_count")
@@ -23,8 +24,10 @@ def compile_catalogue(packs: PackSet) -> Iterable[Artifact]:
     """`prometheus/METRICS.md`."""
     readers = _readers(packs)
     sources: dict[str, list[Family]] = defaultdict(list)
+    first = next((family.namespace for family in packs.families.values() if family.namespace), "")
     for family in packs.families.values():
-        sources[family.source].append(family)
+        if family.namespace in ("", first):
+            sources[family.source].append(family)
     parts = [f"<!-- {MARK} -->\n", _INTRODUCTION]
     parts += ["\n".join(_source(name, sources[name], readers)) for name in sorted(sources)]
     parts.append("\n".join(_recordings(packs)))
@@ -37,7 +40,7 @@ def _source(name: str, families: list[Family], readers: Mapping[str, set[str]]) 
     yield "| family | type | labels | meaning | alerts |"
     yield "|---|---|---|---|---|"
     for family in sorted(families, key=lambda family: family.name):
-        alerts = sorted(set().union(*(readers.get(family.name + suffix, ()) for suffix in _SUFFIXES)))
+        alerts = sorted(set().union(*(readers.get(_bare(family) + suffix, ()) for suffix in _SUFFIXES)))
         links = ", ".join(f"[{alert}](RUNBOOK.md#{alert.lower()})" for alert in alerts)
         labels = ", ".join(family.labels)
         yield f"| `{family.name}` | {family.kind} | {labels} | {_cell(family.help)} | {links} |"
@@ -60,11 +63,17 @@ def _recorded(name: str, recordings: list[Recording]) -> str:
 
 def _readers(packs: PackSet) -> Mapping[str, set[str]]:
     readers: dict[str, set[str]] = defaultdict(set)
+    bare = {family.name + suffix: _bare(family) + suffix for family in packs.families.values() for suffix in _SUFFIXES}
     for alert in packs.alerts:
         for rule in alert.rules:
             for name in read(rule.expr).names:
-                readers[name].add(alert.name)
+                readers[bare.get(name, name)].add(alert.name)
     return readers
+
+
+def _bare(family: Family) -> str:
+    """The same for the families of all namespaces."""
+    return f"NS_{family.bare_name}" if family.namespace else family.name
 
 
 def _cell(text: str) -> str:
