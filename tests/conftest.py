@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -26,6 +27,17 @@ class Database:
     def execute(self, statement: str, parameters: Sequence[object] | None = None) -> list[Any]:
         """Run SQL as the superuser and return the rows, if there are any."""
         return self.server.execute(statement, parameters, database=self.name)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """What a command does to logging when it runs in this process ends with its test."""
+    loggers = logging.getLogger(), logging.getLogger("jackpot_exporter")
+    before = [(logger, logger.handlers[:], logger.level) for logger in loggers]
+    yield
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)  # not by assignment: loggers remember what is enabled
 
 
 @pytest.fixture(scope="session")

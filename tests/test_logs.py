@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,19 +16,13 @@ Configure = Callable[..., io.StringIO]
 
 
 @pytest.fixture
-def configure() -> Iterator[Configure]:
-    root, package = logging.getLogger(), logging.getLogger("jackpot_exporter")
-    before = root.handlers[:], root.level, package.level
-
+def configure() -> Configure:
     def configure(level: str = "info", fmt: str = "logfmt") -> io.StringIO:
         stream = io.StringIO()
         logs.configure(level, fmt, stream)
         return stream
 
-    yield configure
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])  # not by assignment: loggers remember what is enabled
-    package.setLevel(before[2])
+    return configure
 
 
 LOG = logging.getLogger("jackpot_exporter.test")
