@@ -16,18 +16,19 @@ PACKAGE = "jackpot_exporter"
 CORE = {"model", "errors"}
 ALLOWED: dict[str, set[str]] = {
     "model": set(),
-    "errors": {"model"},
-    "redaction": set(),
+    "errors": {"model", "passwords", "redaction"},
+    "passwords": set(),
+    "redaction": {"passwords"},
     "words": set(),
     "operations": set(),
     "observations": {"model"},
     "compression": set(),
     "yamlfile": {"errors"},
     "packsettings": {"errors", "yamlfile"},
-    "config": {"errors", "packsettings", "yamlfile"},
+    "config": {"errors", "packsettings", "redaction", "yamlfile"},
     "queries": {"config", "model"},
     "blocks": {"compression"},
-    "lines": {"model"},
+    "lines": {"model", "redaction"},
     "exposition": {"model", "blocks", "lines"},
     "telemetry": {*CORE, "exposition", "observations"},
     "logs": {"redaction"},
@@ -35,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     # A collector describes its own settings and so needs their base; it never sees the runtime or another collector.
     "collectors": {*CORE, "clients", "config", "observations", "operations", "queries", "redaction", "words"},
     "store": {*CORE, "blocks", "compression", "exposition", "telemetry"},
-    "runtime": {*CORE, "exposition", "logs", "store"},
+    "runtime": {*CORE, "exposition", "logs", "redaction", "store"},
     "engine": {*CORE, "clients", "collectors", "config", "logs", "runtime", "store", "telemetry"},
     "web": {
         *CORE,
@@ -56,10 +57,10 @@ ALLOWED: dict[str, set[str]] = {
     "instrument": {"model", "operations", "words"},
     "packs": set(),
     "bundle": {*CORE, "collectors", "packsettings", "queries", "telemetry", "tools", "yamlfile"},
-    "alerts": {"clients", "config", "errors"},
+    "alerts": {"clients", "config", "errors", "redaction"},
     "demo": {"bundle", "config", "errors", "tools"},
-    "cli": {"check", "config", "errors", "logs", "serve", "collectors", "web"},
-    "__main__": {"cli"},
+    "cli": {"check", "config", "errors", "logs", "redaction", "serve", "collectors", "web"},
+    "__main__": {"cli", "logs"},
     "__init__": set(),
 }
 """What each part may import; `cli` loads `demo`, `tools` and `bundle` by name, only when they are called."""

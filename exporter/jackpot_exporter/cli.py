@@ -15,6 +15,8 @@ import click
 from . import __version__, logs
 from .config import CollectorSection, Settings, load_settings, settings_from_environment
 from .errors import ExporterError, InvalidInputError
+from .redaction import redact
+from .shards import Shard
 
 _config_option = click.option(
     "--config.file",
@@ -165,5 +167,5 @@ class _errors_told:  # noqa: N801 - reads as a phrase where it is used
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    click.echo(message, err=True)
+    click.echo(redact(message), err=True)
     sys.exit(status)

@@ -28,6 +28,7 @@ from pydantic import (
 from . import yamlfile
 from .errors import InvalidInputError, Place, Problem
 from .packsettings import lay_packs_under
+from .redaction import redact
 
 _DURATION = re.compile(r"(?:(\d+(?:\.\d+)?)(ms|s|m|h|d|w|y))")
 _DURATION_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -250,6 +251,7 @@ def load_settings(path: Path, sections: Sequence[CollectorSection], environ: Map
     document = replace(document, data=lay_packs_under(document, partial(_judge, sections=sections), problems))
     try:
         parsed = _parse(document, sections)
+    redact.learn(document.data)
     except InvalidInputError as error:
         raise InvalidInputError([*problems, *error.problems]) from None
     problems.extend(_schedule_problems(document, parsed, (), sections))
@@ -289,6 +291,7 @@ def settings_from_environment(sections: Sequence[CollectorSection], environ: Map
     known = {s.way[0] for s in sections}
     # Each block stands on a line of its own, which is the variable that it comes from.
     lines = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "service": "JACKPOT_SERVICE_URL"}
+    redact.learn(data)
     marks: dict[yamlfile.Keys, tuple[int, int, int]] = {(key,): (line, 0, 1) for line, key in enumerate(lines)}
     found = {key: value for key, value in data.items() if key in known}
     document = yamlfile.Document("environment", found, tuple(lines.values()), {(): (0, 0, 1), **marks})

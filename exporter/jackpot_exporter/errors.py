@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .model import Outcome
+from .passwords import may_hold_password
+from .redaction import redact
 
 
 class ExporterError(Exception):
@@ -49,8 +51,8 @@ class Problem:
     remedy: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.place}: {self.message}" if self.place else self.message]
-        if self.place and self.place.source_line.strip():
+        lines = [redact(f"{self.place}: {self.message}" if self.place else self.message)]
+        if self.place and self.place.source_line.strip() and not may_hold_password(self.place.source_line):
             number = str(self.place.line)
             lines.append(f"    {number} | {self.place.source_line}")
             lines.append(" " * (4 + len(number) + 3 + self.place.column - 1) + "^" * max(1, self.place.width))

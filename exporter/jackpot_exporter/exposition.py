@@ -25,6 +25,7 @@ from .lines import (
     number_text,
     summary_lines,
     value_texts,
+    without_secrets,
     wrapped,
 )
 from .model import (
@@ -115,7 +116,7 @@ class Known:
         found = self._before.get(key)
         if found is None:
             text, series = make()
-            found = Block(text), series
+            found = Block(without_secrets(text)), series
         self._now[key] = found
         return found
 
@@ -238,14 +239,14 @@ class _Lines:
         self._series += series
 
     def family(self) -> Family:
-        exemplars = b"".join(self._exemplars) if self._exemplars is not None else None
+        exemplars = without_secrets(b"".join(self._exemplars)) if self._exemplars is not None else None
         self._end_block()
         series = self._series + len(self._heads)
         return Family(self.name, self.spec.kind, self.spec.help, series, tuple(self._blocks), exemplars)
 
     def _end_block(self) -> None:
         if self._plain:
-            self._blocks.append(Block(b"".join(self._plain)))
+            self._blocks.append(Block(without_secrets(b"".join(self._plain))))
             self._plain = []
 
     def _text(self, heads: Sequence[str], values: Iterable[str]) -> bytes:

@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite
 
 from .model import COUNTER_MODULUS, Bucket, Exemplar, Histogram, Kind, MetricSpec, Number, Summary
+from .redaction import redact
 
 _ESCAPED = re.compile(r'[\\"\n]')
+_LABEL_VALUE = re.compile(r'="((?:[^"\\]|\\.)*)"')
+_ESCAPE = re.compile(r"\\(.)")
 _EXEMPLAR_MAX = 128  # characters of an exemplar's labels, by the OpenMetrics specification
 
 
@@ -57,6 +60,18 @@ def line_heads(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[
         return [label_set(names, row) + " " for row in rows]
     pattern = "{" + ",".join(f'{name}="%s"' for name in names) + "} "
     return [pattern % row for row in rows]
+
+
+def without_secrets(lines: bytes) -> bytes:
+    """The lines with what is secret masked in the values of labels."""
+    if not redact.finds(lines):
+        return lines
+    return _LABEL_VALUE.sub(_masked, lines.decode()).encode()
+
+
+def _masked(match: re.Match[str]) -> str:
+    value = _ESCAPE.sub(lambda escape: "\n" if escape[1] == "n" else escape[1], match[1])
+    return f'="{escape_label(redact.label(value))}"'
 
 
 def _with_label(labels: str, name: str, value: str) -> str:

@@ -10,9 +10,11 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TextIO
+from types import TracebackType
+from typing import Any, TextIO
 
 from .redaction import redact
 
@@ -37,6 +39,21 @@ def configure(level: str, fmt: str, stream: TextIO | None = None) -> None:
     logging.getLogger(_ROOT).setLevel(level.upper())
 
 
+def tell_crashes() -> None:
+    """An error that nobody caught, in a thread too, becomes an event like others instead of text that shows secrets."""
+    sys.excepthook = _tell_crash
+    threading.excepthook = lambda crash: _tell_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+    sys.unraisablehook = lambda crash: _tell_crash(crash.exc_type, crash.exc_value, crash.exc_traceback)
+
+
+def _tell_crash(kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        return
+    if not logging.root.handlers:
+        configure("error", "logfmt")
+    logging.getLogger(_ROOT).critical("crashed", exc_info=(kind, error or kind(), traceback))
+
+
 class _Formatter(logging.Formatter):
     """The event as a mapping; subclasses write it down."""
 
@@ -49,7 +66,8 @@ class _Formatter(logging.Formatter):
         }
         if record.exc_info and record.exc_info[0] is not None:
             event["exception"] = self.formatException(record.exc_info)
-        return redact(self.write(event))
+        # Before it is written down, because quoting changes a secret; and after, for what stands inside of others.
+        return redact(self.write({key: _shown(value) for key, value in event.items()}))
 
     def write(self, event: Mapping[str, object]) -> str:
         raise NotImplementedError
@@ -63,6 +81,10 @@ class _Json(_Formatter):
 class _Logfmt(_Formatter):
     def write(self, event: Mapping[str, object]) -> str:
         return " ".join(f"{key}={_word(value)}" for key, value in event.items())
+
+
+def _shown(value: object) -> Any:
+    return value if value is None or isinstance(value, bool | int | float) else redact(str(value))
 
 
 def _word(value: object) -> str:

@@ -1,16 +1,30 @@
-"""Secrets never leave the process: every value registered here is replaced wherever text is written.
+"""Secrets never leave the process: every value registered here is masked wherever text is written.
 
-Redaction is by value, not by pattern: a password is found in whatever form of DSN, URL or error text it
-turns up, also percent-encoded.
+Redaction is by value: a password is found in whatever form of DSN, URL or error text it turns up, also encoded. Where
+passwords stand in a DSN or a URL, they are masked besides without being known. In the metrics, which are data, a secret
+that is a plain word is left: `postgres` is the name of a database more often than it is a password.
 """
 
 from __future__ import annotations
 
+import html
+import json
 import re
+from typing import Any
 from urllib.parse import quote, quote_plus
+
+from .passwords import find_passwords, passwords_of
 
 _MASK = "***"
 _MIN_LENGTH = 3  # masking one or two characters would make every line unreadable and hide nothing
+_PLAIN_WORD = re.compile(r"[A-Za-z_-]{1,16}|.{1,5}", re.DOTALL)
+_BY_FORM = (
+    re.compile(r"(?P<before>\w://[^\s/?#:@'\"]*:)[^\s/?#'\"]+(?=@)"),
+    re.compile(
+        r"(?P<before>\b\w*(?:passw(?:or)?d|passphrase|pwd)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s'\"&;,)*]+)", re.IGNORECASE
+    ),
+    re.compile(r"(?P<before>\bpassword\s+)'(?:[^']|'')*'", re.IGNORECASE),  # alter role
+)
 
 
 class Redactor:
@@ -19,19 +33,66 @@ class Redactor:
     def __init__(self) -> None:
         self._values: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+        self._in_labels: dict[str, str] = {}
+        self._label_bytes: tuple[bytes, ...] = ()
 
-    def add(self, secret: str) -> None:
-        """Mask this value from now on, in all its encodings."""
-        forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
-        new = {form for form in forms if len(form) >= _MIN_LENGTH} - self._values
-        if new:
-            self._values |= new
-            longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+    def add(self, *secrets: str) -> None:
+        """Mask these values from now on, in all their encodings."""
+        new = {form for secret in secrets for form in _forms(secret) if len(form) >= _MIN_LENGTH} - self._values
+        if not new:
+            return
+        self._values |= new
+        self._pattern = _any_of(self._values)
+        for form in sorted(new):
+            if not _PLAIN_WORD.fullmatch(form):
+                # Numbered, so that series which differ in nothing but their secrets still differ.
+                self._in_labels[form] = f"{_MASK}{len(self._in_labels)}"
+        self._label_bytes = tuple(form.encode(errors="replace") for form in self._in_labels)
+
+    def learn(self, data: Any) -> None:
+        """Mask from now on every password that stands in this text, or in these settings as plain data."""
+        self.add(*(find_passwords(data) if isinstance(data, str) else passwords_of(data)))
 
     def __call__(self, text: str) -> str:
-        """The text with every known secret masked."""
-        return self._pattern.sub(_MASK, text) if self._pattern else text
+        """The text with every known secret masked, and with what stands where passwords stand."""
+        if self._pattern:
+            text = self._pattern.sub(_MASK, text)
+        for form in _BY_FORM:
+            text = form.sub(rf"\g<before>{_MASK}", text)
+        return text
+
+    def finds(self, text: bytes) -> bool:
+        """Whether a secret stands in this text, for all that it costs to look at a whole page of metrics."""
+        return any(form in text for form in self._label_bytes)
+
+    def label(self, value: str) -> str:
+        """The value of a label with every secret masked that is no plain word."""
+        return _any_of(self._in_labels).sub(lambda match: self._in_labels[match[0]], value)
+
+
+def _any_of(values: set[str] | dict[str, str]) -> re.Pattern[str]:
+    longest_first = sorted(values, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)))
+
+
+def _forms(secret: str) -> set[str]:
+    """How a secret may be written: as it is, in a URL, in a literal, in JSON, in HTML."""
+    quoted = {quote(secret, safe="/", errors="replace"), quote(secret, safe="", errors="replace")}
+    escaped = secret.replace("\\", r"\\")
+    return {
+        secret,
+        secret.strip(),
+        *quoted,
+        *(re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in quoted),
+        quote_plus(secret, errors="replace"),
+        repr(secret)[1:-1],
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        escaped.replace("'", r"\'"),
+        escaped.replace('"', r"\"").replace("\n", r"\n"),
+        secret.replace("'", "''"),
+        html.escape(secret),
+    }
 
 
 redact = Redactor()

@@ -12,12 +12,13 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import SourceError
 from .exposition import Family, Known, render
 from .logs import fields
 from .model import Collector, Frame, Item, Note, Outcome, Sample
+from .redaction import redact
 from .store import Batch, Store
 
 log = logging.getLogger(__name__)
@@ -83,8 +84,8 @@ async def collect(job: Job, namespace: str, known: Known | None = None) -> Batch
         outcome, message = _bug(job, error)
     if outcome is Outcome.OK and not families:
         outcome = Outcome.EMPTY
-    notes = tuple(item for item in items if isinstance(item, Note))
-    return Batch(job.name, families, notes, outcome, time.time(), time.monotonic() - started, message)
+    notes = tuple(replace(item, message=redact(item.message)) for item in items if isinstance(item, Note))
+    return Batch(job.name, families, notes, outcome, time.time(), time.monotonic() - started, redact(message))
 
 
 async def _gather(job: Job, items: list[Item]) -> tuple[Outcome, str]:

@@ -17,6 +17,7 @@ from ..clients.http import HttpClient
 from ..clients.http_exchange import Request
 from ..clients.http_options import HttpOptions
 from ..errors import BadDataError, SourceError
+from ..redaction import redact
 from .incidents import Alert, Silence, read_alert, read_silence
 
 _WITHIN_SECONDS = 10.0
@@ -28,6 +29,7 @@ class _Server:
 
     def __init__(self, client: HttpClient, url: str, options: HttpOptions) -> None:
         self.url = url.rstrip("/")
+        redact.learn(url)
         self._client = client
         self._options = options.model_copy(update={"headers": {**options.headers, "Content-Type": "application/json"}})
 
@@ -37,10 +39,10 @@ class _Server:
         try:
             answer = await self._client.fetch(request, self._options, _WITHIN_SECONDS)
         except SourceError as error:
-            raise type(error)(f"{self.name} at {self.url}: {error}") from None
+            raise type(error)(redact(f"{self.name} at {self.url}: {error}")) from None
         if not 200 <= answer.status < 300:
             said = answer.body[:500].decode(errors="replace").strip()
-            raise BadDataError(f"{self.name} at {self.url} refuses {path}: {answer.status} {said}")
+            raise BadDataError(redact(f"{self.name} at {self.url} refuses {path}: {answer.status} {said}"))
         return answer.body
 
     async def _ask_json(self, path: str, **parameters: str) -> Any:
@@ -48,7 +50,7 @@ class _Server:
         try:
             return json.loads(await self._ask(path + query))
         except ValueError:
-            raise BadDataError(f"{self.name} at {self.url} answers {path} with something that is no JSON") from None
+            raise BadDataError(redact(f"{self.name} at {self.url} answers {path} with no JSON")) from None
 
 
 class Alertmanager(_Server):

@@ -26,6 +26,8 @@ from ..errors import AuthError, SourceError, SourceTimeoutError
 from ..redaction import redact
 from ._postgres_errors import translate, translate_connect
 
+_SECRETS = ("password", "sslpassword", "scram_client_key", "scram_server_key", "oauth_client_secret")
+
 Row = tuple[Any, ...]
 Connection = psycopg.AsyncConnection[Row]
 
@@ -140,6 +142,7 @@ class Link:
                     client_encoding="utf-8",
                     application_name=self._application_name,
                 )
+                redact.add(connection.info.password)  # libpq may have it from a password file
                 if self._on_open is not None:
                     await self._on_open(connection)
         except TimeoutError:
@@ -164,8 +167,7 @@ class Link:
             parts = conninfo.conninfo_to_dict(dsn, **({"password": password} if password is not None else {}))
         except psycopg.Error:
             raise AuthError("the DSN is not one that libpq understands") from None
-        if secret := parts.get("password") or os.environ.get("PGPASSWORD"):
-            redact.add(str(secret))
+        redact.add(*(str(parts[name]) for name in _SECRETS if parts.get(name)), os.environ.get("PGPASSWORD", ""))
         return conninfo.make_conninfo("", **parts)
 
     async def _recover(self, connection: Connection) -> None:
