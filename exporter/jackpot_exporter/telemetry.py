@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from functools import cache
 
 from prometheus_client import PLATFORM_COLLECTOR, PROCESS_COLLECTOR
@@ -17,6 +18,7 @@ from .observations import Observations
 _BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SCRAPE_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _SCRAPE_CODES = ("200", "404", "503")
+_REFUSALS = "refusals"
 
 _P = "jackpot_exporter_"
 BUILD_INFO = gauge(f"{_P}build_info", "The version that runs; always 1.", "version", "revision", "python_version")
@@ -35,12 +37,35 @@ RELOAD_OK = gauge(f"{_P}config_last_reload_successful", "1 when the settings in 
 CERTIFICATE_EXPIRY = gauge(
     f"{_P}web_certificate_expiry_timestamp_seconds", "When the first certificate of our own chain ends, with TLS."
 )
+REFUSALS = counter(f"{_P}web_refusals_total", "Requests not answered and connections not kept, by reason.", "reason")
 RELOAD_TIME = gauge(f"{_P}config_last_reload_success_timestamp_seconds", "When the settings in force were read.")
 
 METRICS: tuple[MetricSpec, ...] = (
     BUILD_INFO, UP, DURATION, LAST_SUCCESS, AGE, FAILURES, SERIES, DROPPED, SCRAPES, SCRAPE_DURATION,
-    RELOAD_OK, RELOAD_TIME, CERTIFICATE_EXPIRY,
+    RELOAD_OK, RELOAD_TIME, CERTIFICATE_EXPIRY, REFUSALS,
 )  # fmt: skip
+
+
+class Refusal(StrEnum):
+    """Why a request is not answered, or a connection not kept; values of the label `reason`."""
+
+    METHOD = "method"
+    BODY = "body"
+    NETWORK = "network"
+    CREDENTIALS = "credentials"
+    LOGINS = "logins"
+    """Too many unknown logins wait to be checked."""
+    BUSY = "busy"
+    """Too many requests at a time."""
+    MALFORMED = "malformed"
+    CROWD = "crowd"
+    """Too many connections."""
+    HANDSHAKE = "handshake"
+    """TLS could not be agreed upon."""
+    SLOW = "slow"
+    """The request did not arrive in time."""
+    UNREAD = "unread"
+    """The answer was not taken in time."""
 
 
 class CollectorRecord:
@@ -104,6 +129,7 @@ class ProcessTelemetry:
 
     def __init__(self) -> None:
         self._scrapes = {code: Observations(_SCRAPE_BOUNDS) for code in _SCRAPE_CODES}
+        self._refusals = dict.fromkeys(Refusal, 0)
         self._rendered: dict[str, dict[str, Family]] = {}
         self._constant: dict[str, Family] = {}
         self._is_reloaded = True
@@ -114,6 +140,10 @@ class ProcessTelemetry:
         key = str(code)
         self._scrapes.setdefault(key, Observations(_SCRAPE_BOUNDS)).observe(seconds)
         self._rendered.pop(key, None)
+
+    def count_refusal(self, reason: Refusal) -> None:
+        self._refusals[reason] += 1
+        self._rendered.pop(_REFUSALS, None)
 
     def set_reloaded(self, at: float) -> None:
         """The settings in force were read at this Unix time."""
@@ -135,8 +165,14 @@ class ProcessTelemetry:
         for code, observations in self._scrapes.items():
             if code not in self._rendered:
                 self._rendered[code] = render_now(_scrape_samples(code, observations), "")
+        if _REFUSALS not in self._rendered:
+            self._rendered[_REFUSALS] = render_now(self._refusal_samples(), "")
         process = render_now(_client_samples(PROCESS_COLLECTOR), "")
         return [*self._constant.values(), *join_disjoint(self._rendered.values()), *process.values()]
+
+    def _refusal_samples(self) -> Iterator[Sample]:
+        for reason, count in self._refusals.items():
+            yield REFUSALS.sample(count, reason.value)
 
     def _render_constant(self) -> None:
         self._constant = render_now(self._constant_samples(), "")

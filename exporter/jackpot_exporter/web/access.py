@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from aiohttp import web
 
+from ..telemetry import Refusal
 from .logins import Logins, TooManyLoginsError
 
 OPEN = "open"
@@ -29,6 +30,14 @@ _CHALLENGE = 'Basic realm="jackpot-exporter", charset="UTF-8"'
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Why a request may not be, and what is said about it."""
+
+    reason: Refusal
+    answer: web.Response
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """The rules in force; replaced whole."""
 
@@ -40,23 +49,23 @@ class Access:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Those of every answer."""
 
-    async def refusal(self, request: web.Request) -> web.Response | None:
-        """The answer to a request that may not be; None when it may."""
+    async def refusal(self, request: web.Request) -> Refused | None:
+        """Why a request may not be; None when it may."""
         if request.method not in _METHODS:
-            return _refused(405, "only GET and HEAD are answered here", {"Allow": "GET, HEAD"})
+            return _refused(Refusal.METHOD, 405, "only GET and HEAD are answered here", {"Allow": "GET, HEAD"})
         name = request.match_info.route.name or ""
         if request.body_exists and not name.startswith(TAKES_BODY):
-            return _refused(413, "nothing here takes a body")
+            return _refused(Refusal.BODY, 413, "nothing here takes a body")
         if name.startswith(OPEN):
             return None
         address = client_address(request.remote, request.headers.getall("X-Forwarded-For", []), self.trusted_proxies)
         if self.allowed_networks and not _is_in(address, self.allowed_networks):
-            return _refused(403, "this address may not ask")
+            return _refused(Refusal.NETWORK, 403, "this address may not ask")
         if self.token is None and self.logins is None:
             return None
         return await self._judge(request.headers.getall("Authorization", []), str(address))
 
-    async def _judge(self, authorization: list[str], address: str) -> web.Response | None:
+    async def _judge(self, authorization: list[str], address: str) -> Refused | None:
         scheme, _, given = authorization[0].partition(" ") if len(authorization) == 1 else ("", "", "")
         try:
             if scheme.lower() == "bearer":
@@ -66,10 +75,11 @@ class Access:
             else:
                 is_right = False
         except TooManyLoginsError:
-            return _refused(429, "too many logins are being checked", {"Retry-After": "1"})
+            return _refused(Refusal.LOGINS, 429, "too many logins are being checked", {"Retry-After": "1"})
         if is_right:
             return None
-        return _refused(401, "credentials are needed", {"WWW-Authenticate": _CHALLENGE if self.logins else "Bearer"})
+        challenge = {"WWW-Authenticate": _CHALLENGE if self.logins else "Bearer"}
+        return _refused(Refusal.CREDENTIALS, 401, "credentials are needed", challenge)
 
     def _knows_token(self, given: str) -> bool:
         return self.token is not None and hmac.compare_digest(given.strip().encode(errors="replace"), self.token)
@@ -108,9 +118,9 @@ def _address(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def _refused(status: int, text: str, headers: Mapping[str, str] | None = None) -> web.Response:
+def _refused(reason: Refusal, status: int, text: str, headers: Mapping[str, str] | None = None) -> Refused:
     response = web.Response(status=status, text=f"{text}\n", headers=headers)
     if status != 401:
         # A client that then sends the right credentials goes on with the connection; others begin anew.
         response.force_close()
-    return response
+    return Refused(reason, response)

@@ -14,12 +14,14 @@ import asyncio
 import logging
 import resource
 import ssl
+from collections.abc import Callable
 from enum import Enum, auto
 
 from aiohttp import web
 
 from ..config import WebSettings
 from ..logs import fields
+from ..telemetry import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -40,14 +42,22 @@ class Phase(Enum):
     """The next request."""
     ANSWERING = auto()
     """The end of its answer."""
+    STREAMING = auto()
+    """News, for as long as somebody watches: whoever streams lets go of those that do not take it."""
+
+
+_LATE = {Phase.RECEIVING: Refusal.SLOW, Phase.ANSWERING: Refusal.UNREAD}
+"""Whom the end of its time refuses; one that was idle had all that it asked for."""
 
 
 class Connections:
     """All connections; asyncio calls it for the protocol of each new one."""
 
-    def __init__(self, runner: web.AppRunner, limits: WebSettings) -> None:
+    def __init__(self, runner: web.AppRunner, limits: WebSettings, refuse: Callable[[Refusal], None]) -> None:
         self._runner = runner
         self.limits = limits
+        self.refuse = refuse
+        """Counts what is refused."""
         self.tls: ssl.SSLContext | None = None
         """Of connections to come; replaced as a whole."""
         self._loop = asyncio.get_running_loop()
@@ -69,6 +79,7 @@ class Connections:
             oldest = next(iter(answering))
             if self._loop.time() - oldest.since < _SLOW_SECONDS:
                 return False
+            self.refuse(Refusal.UNREAD)
             oldest.abort()
         return True
 
@@ -86,6 +97,7 @@ class Connections:
         if len(self) <= self._limit():
             return
         self._tell()
+        self.refuse(Refusal.CROWD)
         silent = next(iter(self._phases[Phase.RECEIVING]))
         idle = next(iter(self._phases[Phase.IDLE]), newcomer)
         (silent if silent is not newcomer else idle).abort()
@@ -102,6 +114,8 @@ class Connections:
             late = [one for one in connections if now - one.since > allowed[phase]]
             for connection in late:
                 connection.abort()
+                if phase in _LATE:
+                    self.refuse(_LATE[phase])
 
     def _limit(self) -> int:
         """Collectors need file descriptors as well."""
@@ -157,7 +171,9 @@ class Connection(web.RequestHandler):
             secured = await asyncio.get_running_loop().start_tls(
                 transport, self, context, server_side=True, ssl_shutdown_timeout=_SHUTDOWN_SECONDS
             )
-        except OSError:  # the handshake failed; the other side has been told why
+        except OSError as error:  # the handshake failed; the other side has been told why
+            if isinstance(error, ssl.SSLError):
+                self._all.refuse(Refusal.HANDSHAKE)
             self._all.leave(self)
             return
         if self._is_lost or secured is None:
@@ -217,3 +233,4 @@ class Connection(web.RequestHandler):
         self._is_lost = True
         if self._tcp is not None:
             self._tcp.abort()
+            self._all.refuse(Refusal.MALFORMED)

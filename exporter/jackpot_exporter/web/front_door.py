@@ -20,6 +20,7 @@ from ..engine import Exporter
 from ..errors import ExporterError, InvalidInputError, Problem
 from ..logs import fields
 from ..redaction import redact
+from ..telemetry import Refusal
 from .access import OPEN, Access
 from .connections import Connection, Connections
 from .logins import Logins, LoginThread
@@ -73,7 +74,7 @@ class FrontDoor:
         self._exporter = exporter
         self._config_file = config_file
         self._runner = web.AppRunner(application, shutdown_timeout=_DRAIN_SECONDS)
-        self._connections = Connections(self._runner, exporter.settings.web)
+        self._connections = Connections(self._runner, exporter.settings.web, exporter.process.count_refusal)
         self._server: asyncio.Server | None = None
         self._login_thread = LoginThread()
         self._access = Access()
@@ -159,10 +160,12 @@ class FrontDoor:
             request.protocol.begin_answer()
         refusal = await self._access.refusal(request)
         if refusal is not None:
-            return refusal
+            self._exporter.process.count_refusal(refusal.reason)
+            return refusal.answer
         if not (request.match_info.route.name or "").startswith(OPEN) and not self._connections.may_answer():
             return web.Response(status=503, text="too many requests at a time\n", headers={"Retry-After": "1"})
         return await handler(request)
+            self._exporter.process.count_refusal(Refusal.BUSY)
 
     async def _finish_headers(self, _request: web.Request, response: web.StreamResponse) -> None:
         response.headers.pop("Server", None)
