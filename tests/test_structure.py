@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "packsettings": {"errors", "yamlfile"},
     "config": {"errors", "packsettings", "redaction", "yamlfile"},
     "queries": {"config", "model"},
+    "shards": {"config"},
     "blocks": {"compression"},
     "lines": {"model", "redaction"},
     "exposition": {"model", "blocks", "lines"},
@@ -58,8 +59,8 @@ ALLOWED: dict[str, set[str]] = {
     "packs": set(),
     "bundle": {*CORE, "collectors", "packsettings", "queries", "telemetry", "tools", "yamlfile"},
     "alerts": {"clients", "config", "errors", "redaction"},
-    "demo": {"bundle", "config", "errors", "tools"},
-    "cli": {"check", "config", "errors", "logs", "redaction", "serve", "collectors", "web"},
+    "demo": {"bundle", "config", "errors", "packsettings", "tools"},
+    "cli": {"check", "config", "errors", "logs", "redaction", "serve", "collectors", "shards", "web"},
     "__main__": {"cli", "logs"},
     "__init__": set(),
 }

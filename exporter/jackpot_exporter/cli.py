@@ -33,6 +33,23 @@ _web_config_option = click.option(
 )
 
 
+def _parse_shard(_context: click.Context, _option: click.Parameter, text: str) -> Shard:
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+_shard_option = click.option(
+    "--shard",
+    default="1/1",
+    metavar="I/N",
+    callback=_parse_shard,
+    help="Watch only the share of the I-th of N exporters: targets by a hash of their names, the rest is the first's.",
+)
+
+_ALONE = Shard()
+
 _LATER = {
     "alerts": (".alerts.command:alerts", ""),
     "demo": (".demo.command:demo", "; it needs the extra: pip install 'jackpot-exporter[demo]'"),
@@ -72,6 +89,7 @@ def main() -> None:
 @click.option("--web.listen-address", "listen_address", default=":7777", show_default=True, help="[HOST]:PORT")
 @_web_config_option
 @click.option("--web.telemetry-path", "telemetry_path", default="/metrics", show_default=True)
+@_shard_option
 @click.option("--log.level", "log_level", type=click.Choice(logs.LEVELS), default="info", show_default=True)
 @click.option("--log.format", "log_format", type=click.Choice(logs.FORMATS), default="logfmt", show_default=True)
 def serve(
@@ -79,6 +97,7 @@ def serve(
     listen_address: str,
     web_config_file: Path | None,
     telemetry_path: str,
+    shard: Shard,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -90,14 +109,15 @@ def serve(
     if not telemetry_path.startswith("/"):
         raise click.UsageError(f"--web.telemetry-path {telemetry_path!r} must begin with /")
     with _errors_told():
-        asyncio.run(run(_loader(config_file), host, port, telemetry_path, web_config_file))
+        asyncio.run(run(_loader(config_file, shard), host, port, telemetry_path, web_config_file))
 
 
 @main.command()
 @_config_option
 @_web_config_option
+@_shard_option
 @click.option("--connect", is_flag=True, help="Also try every source once.")
-def check(config_file: Path | None, web_config_file: Path | None, *, connect: bool) -> None:
+def check(config_file: Path | None, web_config_file: Path | None, shard: Shard, *, connect: bool) -> None:
     """Check the settings and show all problems at once."""
     from .check import check_sources, describe  # noqa: PLC0415
 
@@ -107,7 +127,7 @@ def check(config_file: Path | None, web_config_file: Path | None, *, connect: bo
             from .web.webconfig import load_web_config  # noqa: PLC0415
 
             load_web_config(web_config_file)
-        settings = _loader(config_file)()
+        settings = _loader(config_file, shard)()
         if not connect:
             click.echo(describe(settings))
             return
@@ -137,11 +157,11 @@ def _sections() -> list[CollectorSection]:
     return [kind.section for kind in discover()]
 
 
-def _loader(config_file: Path | None) -> Callable[[], Settings]:
+def _loader(config_file: Path | None, shard: Shard = _ALONE) -> Callable[[], Settings]:
     def load() -> Settings:
         if config_file is None:
-            return settings_from_environment(_sections(), os.environ)
-        return load_settings(config_file, _sections(), os.environ)
+            return shard.share(settings_from_environment(_sections(), os.environ))
+        return shard.share(load_settings(config_file, _sections(), os.environ))
 
     return load
 
