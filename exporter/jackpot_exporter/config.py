@@ -248,10 +248,10 @@ def load_settings(path: Path, sections: Sequence[CollectorSection], environ: Map
     document = yamlfile.load(path)
     problems: list[Problem] = []
     document = replace(document, data=_expand(document, document.data, (), environ, problems))
+    redact.learn(document.data)
     document = replace(document, data=lay_packs_under(document, partial(_judge, sections=sections), problems))
     try:
         parsed = _parse(document, sections)
-    redact.learn(document.data)
     except InvalidInputError as error:
         raise InvalidInputError([*problems, *error.problems]) from None
     problems.extend(_schedule_problems(document, parsed, (), sections))
@@ -288,10 +288,10 @@ def settings_from_environment(sections: Sequence[CollectorSection], environ: Map
             "database_health_url": f"{base}/health/database",
             "metrics_url": f"{base}/metrics",
         }
+    redact.learn(data)
     known = {s.way[0] for s in sections}
     # Each block stands on a line of its own, which is the variable that it comes from.
     lines = {"postgres": "DATABASE_URL", "redis": "REDIS_URL", "service": "JACKPOT_SERVICE_URL"}
-    redact.learn(data)
     marks: dict[yamlfile.Keys, tuple[int, int, int]] = {(key,): (line, 0, 1) for line, key in enumerate(lines)}
     found = {key: value for key, value in data.items() if key in known}
     document = yamlfile.Document("environment", found, tuple(lines.values()), {(): (0, 0, 1), **marks})

@@ -220,6 +220,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """What cannot be understood is refused without repeating it, and without a word in the log."""
         if status == 400:
+            self._all.refuse(Refusal.MALFORMED)
             answer: web.StreamResponse = web.Response(status=400, text="this is not a request that can be answered\n")
             answer.force_close()
         else:
@@ -233,4 +234,3 @@ class Connection(web.RequestHandler):
         self._is_lost = True
         if self._tcp is not None:
             self._tcp.abort()
-            self._all.refuse(Refusal.MALFORMED)

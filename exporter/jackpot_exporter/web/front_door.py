@@ -163,9 +163,9 @@ class FrontDoor:
             self._exporter.process.count_refusal(refusal.reason)
             return refusal.answer
         if not (request.match_info.route.name or "").startswith(OPEN) and not self._connections.may_answer():
+            self._exporter.process.count_refusal(Refusal.BUSY)
             return web.Response(status=503, text="too many requests at a time\n", headers={"Retry-After": "1"})
         return await handler(request)
-            self._exporter.process.count_refusal(Refusal.BUSY)
 
     async def _finish_headers(self, _request: web.Request, response: web.StreamResponse) -> None:
         response.headers.pop("Server", None)
