@@ -1,9 +1,9 @@
 """The share of the targets that one of several exporters watches, so that together they watch each target once.
 
 Every exporter gets the same settings and a number of its own. A target goes to the shard whose number, hashed with the
-target's name, comes out highest. With one shard more, only those targets move that go to the new one, about one in `of`;
-with one fewer, only its own. A remainder of the hash would be shorter and would move nearly all of them: each would
-change its `instance`, and with it every one of its series. The order of the file plays no part.
+target's name, comes out highest. With one shard more, only those targets move that go to the new one, about one in that
+many; with one fewer, only its own. The remainder of a hash would be shorter and would move nearly all of them, and each
+that moves changes its `instance`, and with it every one of its series. The order in the file plays no part.
 """
 
 from __future__ import annotations
