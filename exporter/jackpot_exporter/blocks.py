@@ -25,11 +25,18 @@ class Block:
 
     @property
     def text(self) -> bytes:
+        """The text, kept from now on."""
         text = self._text
         if text is None:
-            assert self._piece is not None  # noqa: S101 - the text is forgotten only when there is a piece
-            text = self._text = compression.expand(self._piece)
+            text = self._text = self.read()
         return text
+
+    def read(self) -> bytes:
+        """The text, without keeping what has to be had back for it."""
+        if self._text is not None:
+            return self._text
+        assert self._piece is not None  # noqa: S101 - the text is forgotten only when there is a piece
+        return compression.expand(self._piece)
 
     @property
     def piece(self) -> compression.Piece:

@@ -162,6 +162,9 @@ class WebSettings(Section):
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field((), description="whose X-Forwarded-For is believed")
     max_connections: int = Field(512, ge=8, description="limit; half of the file descriptors is another")
     max_requests: int = Field(40, ge=1, description="requests answered at a time")
+    max_viewers: int = Field(
+        20, ge=0, description="viewers of the live page and of the dashboard's WebSocket at a time"
+    )
     read_timeout: Seconds = Field(10.0, description="limit for a request to arrive, and for a TLS handshake")
     write_timeout: Seconds = Field(60.0, description="limit for an answer to be read")
     idle_timeout: Seconds = Field(150.0, description="limit for a connection to wait for its next request")

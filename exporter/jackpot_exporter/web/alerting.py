@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..alerts.history import Episode, read_history
-from ..alerts.incidents import Alert
+from ..alerts.incidents import Alert, Incident, group
 from ..alerts.servers import Alertmanager, Prometheus
 from ..clients.http import HttpClient
 from ..clients.http_options import HttpOptions
@@ -60,6 +60,17 @@ class Watchers:
         if found is None:
             return None
         return [_active(alert) for alert in found if alert.labels.get("severity") in _SEVERITIES]
+
+    async def incidents(self) -> list[Document] | None:
+        """What fires as the live page shows it: grouped, with level and acknowledgement, the most urgent first."""
+        server = self._alertmanager
+        if server is None:
+            return None
+        found, silences = await asyncio.gather(_quietly(server.alerts), _quietly(server.silences))
+        if found is None or silences is None:
+            return None
+        serious = [alert for alert in found if alert.labels.get("severity") in _SEVERITIES]
+        return [_incident(one) for one in group(serious, silences)]
 
     async def history(self, limit: int) -> list[Document] | None:
         server = self._prometheus
@@ -109,6 +120,24 @@ def _active(alert: Alert) -> Document:
         "resolved": False,
         "resolvedAt": None,
         "metadata": {**alert.labels, "silenced": bool(alert.silenced_by), "inhibited": alert.is_inhibited},
+    }
+
+
+def _incident(incident: Incident) -> Document:
+    taken, worst = incident.acknowledgement, incident.alerts[0]
+    return {
+        "name": incident.name,
+        "service": incident.service,
+        "severity": incident.severity,
+        "priority": incident.priority,
+        "state": incident.state.value,
+        "level": incident.level,
+        "since": incident.since.timestamp(),
+        "summary": incident.summary,
+        "description": worst.annotations.get("description", ""),
+        "runbook": worst.annotations.get("runbook_url", ""),
+        "alerts": len(incident.alerts),
+        "taken": taken and {"by": taken.author, "comment": taken.comment, "until": taken.ends_at.timestamp()},
     }
 
 

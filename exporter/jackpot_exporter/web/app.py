@@ -14,16 +14,12 @@ from .access import OPEN, TAKES_BODY
 from .alertlog import take_alerts
 from .discovery import Discovery
 from .guide import Guide
-from .landing import landing_page
+from .live.streams import Live
 from .negotiation import accepts_gzip, choose_format, prefers_json
 from .parts import Parts
 
 _LARGE = 256 * 1024  # bytes of a body; less is sent faster when it is copied together first
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-}
 
 
 class Site:
@@ -33,6 +29,7 @@ class Site:
         self._exporter = exporter
         self._telemetry_path = telemetry_path
         self._guide = Guide(exporter)
+        self._live = Live(exporter, self._guide, telemetry_path)
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -43,8 +40,8 @@ class Site:
         app.router.add_get("/-/ready", self.ready, name=f"{OPEN}-ready")
         app.router.add_post("/-/reload", self.reload)
         app.router.add_post("/alertlog", take_alerts, name=f"{TAKES_BODY}-alertlog")
-        app.router.add_get("/", self.landing)
         self._guide.add_to(app)
+        self._live.add_to(app)
         return app
 
     async def metrics(self, request: web.Request) -> web.Response:
@@ -76,11 +73,6 @@ class Site:
         except InvalidInputError as error:
             return web.Response(status=400, text=f"{error}\n")
         return web.Response(text="reloaded\n")
-
-    async def landing(self, _request: web.Request) -> web.Response:
-        engines = self._exporter.engines
-        page = landing_page(engines[MAIN].store.telemetry, [name for name in engines if name != MAIN])
-        return web.Response(text=page, content_type="text/html", headers=_PAGE_HEADERS)
 
     def _scrape(self, request: web.Request, engine: Engine, *, with_process: bool) -> web.Response:
         started = time.perf_counter()

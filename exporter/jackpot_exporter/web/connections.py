@@ -109,13 +109,19 @@ class Connections:
             Phase.RECEIVING: self.limits.read_timeout,
             Phase.IDLE: self.limits.idle_timeout,
             Phase.ANSWERING: self.limits.write_timeout,
+            Phase.STREAMING: float("inf"),
         }
         for phase, connections in self._phases.items():
             late = [one for one in connections if now - one.since > allowed[phase]]
             for connection in late:
-                connection.abort()
                 if phase in _LATE:
                     self.refuse(_LATE[phase])
+                connection.abort()
+
+    def end_streams(self) -> None:
+        """Ask all streams to end: who may watch is asked again when they come back."""
+        for connection in tuple(self._phases[Phase.STREAMING]):
+            connection.end_stream()
 
     def _limit(self) -> int:
         """Collectors need file descriptors as well."""
@@ -131,7 +137,7 @@ class Connections:
 class Connection(web.RequestHandler):
     """One connection, from its acceptance."""
 
-    __slots__ = ("_all", "_early", "_greeting", "_is_lost", "_tcp", "phase", "since")
+    __slots__ = ("_all", "_early", "_end_stream", "_greeting", "_is_lost", "_tcp", "phase", "since")
 
     def __init__(self, connections: Connections, server: web.Server) -> None:
         super().__init__(
@@ -151,6 +157,7 @@ class Connection(web.RequestHandler):
         self._greeting: asyncio.Task[None] | None = None
         self._early = b""
         self._is_lost = False
+        self._end_stream: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if not isinstance(transport, asyncio.Transport):
@@ -195,6 +202,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._is_lost = True
         self._all.leave(self)
+        self.end_stream()
         if self.transport is not None:
             super().connection_lost(exc)
 
@@ -202,12 +210,27 @@ class Connection(web.RequestHandler):
         """A request is there as a whole."""
         self._all.enter(self, Phase.ANSWERING)
 
+    def begin_stream(self, end: Callable[[], None]) -> None:
+        """The answer goes on until one side ends it; `end` is called when ours should, or when the other did."""
+        self._end_stream = end
+        if self._is_lost:
+            end()
+        else:
+            self._all.enter(self, Phase.STREAMING)
+
+    def end_stream(self) -> None:
+        """Does nothing when there is none."""
+        end, self._end_stream = self._end_stream, None
+        if end is not None:
+            end()
+
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         try:
             return await super().finish_response(request, resp, start_time)
         finally:
+            self._end_stream = None
             if not self._is_lost:
                 self._all.enter(self, Phase.IDLE)
 

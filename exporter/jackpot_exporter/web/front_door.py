@@ -107,6 +107,7 @@ class FrontDoor:
         """Answer what is being asked, then end."""
         if self._server is not None:
             self._server.close()
+        self._connections.end_streams()
         await self._runner.cleanup()
         self._login_thread.close()
 
@@ -153,6 +154,7 @@ class FrontDoor:
             config.http_server_config.headers,
         )
         self._exporter.process.set_certificate_expiry(rules.loaded.certificate_expiry)
+        self._connections.end_streams()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:

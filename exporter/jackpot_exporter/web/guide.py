@@ -53,19 +53,19 @@ class Guide:
         text = request.query.get("limit", str(_HISTORY))
         if not text.isascii() or not text.isdigit():
             return web.Response(status=400, text="limit is a number\n")
-        return web.json_response(await (await self._watching()).alerts(min(int(text), 1000)))
+        return web.json_response(await (await self.watching()).alerts(min(int(text), 1000)))
 
     async def dashboard(self, _request: web.Request) -> web.Response:
-        watchers, readings = await self._watching(), self._readings()
+        return web.json_response({"success": True, **await self.dashboard_document()})
+
+    async def dashboard_document(self) -> documents.Document:
+        """What `/dashboard` and each message of its WebSocket say."""
+        watchers = await self.watching()
         alerts = {"active": await watchers.active(), "recent": await watchers.history(_RECENT)}
         trends = await watchers.trends(self._exporter.engines[MAIN].store.namespace)
-        data = documents.dashboard(readings, trends, alerts)
-        return web.json_response({"success": True, "data": data, "timestamp": documents.now()})
+        return {"data": documents.dashboard(self._readings(), trends, alerts), "timestamp": documents.now()}
 
-    def _readings(self) -> Readings:
-        return Readings(self._exporter.engines[MAIN].store)
-
-    async def _watching(self) -> Watchers:
+    async def watching(self) -> Watchers:
         """Those of the settings in force: a reload may have named others."""
         settings = self._exporter.settings.web
         wanted = settings.alertmanager_url, settings.prometheus_url
@@ -74,6 +74,9 @@ class Guide:
                 await self._watchers[1].close()
             self._watchers = wanted, Watchers(*wanted)
         return self._watchers[1]
+
+    def _readings(self) -> Readings:
+        return Readings(self._exporter.engines[MAIN].store)
 
     async def _close(self, _app: web.Application) -> None:
         if self._watchers is not None:

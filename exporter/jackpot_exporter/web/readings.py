@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,10 +13,14 @@ from ..store import Store
 
 
 class Readings:
-    """The store of one target, by names without the namespace (`own`) or whole (`field`)."""
+    """The store of one target, by names without the namespace (`own`) or whole (`field`).
+
+    For one document: what is read is remembered, because a document asks for many values of few families.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._parsed: dict[int, tuple[Family, list[Sample]]] = {}
 
     def own(self, name: str, **labels: str) -> float | None:
         """One value of a family of ours; None when it is not shown."""
@@ -60,7 +64,7 @@ class Readings:
         if len(past) < 2:
             return None
         (oldest, first), (newest, last) = past[0], past[-1]
-        increase = _sum(last, labels) - _sum(first, labels)
+        increase = self._sum(last, labels) - self._sum(first, labels)
         return max(0.0, increase) / (oldest - newest)
 
     def quantile(self, name: str, quantile: float, **labels: str) -> float | None:
@@ -68,9 +72,9 @@ class Readings:
         past = self._store.past(f"{self._store.namespace}_{name}")
         if not past:
             return None
-        counts = _buckets(past[-1][1], labels)
+        counts = self._buckets(past[-1][1], labels)
         if len(past) > 1:
-            before = _buckets(past[0][1], labels)
+            before = self._buckets(past[0][1], labels)
             counts = {le: count - before.get(le, 0.0) for le, count in counts.items()}
         return _quantile(counts, quantile)
 
@@ -79,10 +83,10 @@ class Readings:
         past = self._store.past(f"{self._store.namespace}_{name}")
         if not past:
             return None
-        count, total = (_sum(past[-1][1], labels, suffix) for suffix in ("_count", "_sum"))
+        count, total = (self._sum(past[-1][1], labels, suffix) for suffix in ("_count", "_sum"))
         if len(past) > 1:
-            count -= _sum(past[0][1], labels, "_count")
-            total -= _sum(past[0][1], labels, "_sum")
+            count -= self._sum(past[0][1], labels, "_count")
+            total -= self._sum(past[0][1], labels, "_sum")
         return total / count if count > 0 else None
 
     def last_success(self, *collectors: str) -> str | None:
@@ -91,9 +95,27 @@ class Readings:
         times = [records[name].last_success for name in collectors if name in records]
         return iso(max((at for at in times if at is not None), default=None))
 
-    def _samples(self, name: str) -> Iterator[Sample]:
+    def _samples(self, name: str) -> Iterable[Sample]:
         family = self._store.family(name)
-        return _parse(family) if family is not None else iter(())
+        return self._parse(family) if family is not None else ()
+
+    def _parse(self, family: Family) -> list[Sample]:
+        """Found again by identity, which holds as long as the family is kept beside what it says."""
+        if id(family) not in self._parsed:
+            self._parsed[id(family)] = family, list(_parse(family))
+        return self._parsed[id(family)][1]
+
+    def _sum(self, family: Family, labels: Mapping[str, str], suffix: str = "") -> float:
+        name = family.name + suffix
+        return sum(s.value for s in self._parse(family) if s.name == name and labels.items() <= s.labels.items())
+
+    def _buckets(self, family: Family, labels: Mapping[str, str]) -> dict[float, float]:
+        found: dict[float, float] = {}
+        for sample in self._parse(family):
+            if sample.name.endswith("_bucket") and labels.items() <= sample.labels.items():
+                bound = float(sample.labels["le"])
+                found[bound] = found.get(bound, 0.0) + sample.value
+        return found
 
 
 def iso(seconds: float | None) -> str | None:
@@ -106,20 +128,6 @@ def iso(seconds: float | None) -> str | None:
 def _parse(family: Family) -> Iterator[Sample]:
     for parsed in text_string_to_metric_families(document([family], Format.TEXT).decode()):
         yield from parsed.samples
-
-
-def _sum(family: Family, labels: Mapping[str, str], suffix: str = "") -> float:
-    name = family.name + suffix
-    return sum(s.value for s in _parse(family) if s.name == name and labels.items() <= s.labels.items())
-
-
-def _buckets(family: Family, labels: Mapping[str, str]) -> dict[float, float]:
-    found: dict[float, float] = {}
-    for sample in _parse(family):
-        if sample.name.endswith("_bucket") and labels.items() <= sample.labels.items():
-            bound = float(sample.labels["le"])
-            found[bound] = found.get(bound, 0.0) + sample.value
-    return found
 
 
 def _quantile(counts: Mapping[float, float], quantile: float) -> float | None:
