@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import yaml
 
 from .exporter import ExporterProcess
+
+OPEN_PATHS = ("/-/healthy", "/-/ready")
+PASSWORD = "s3cret:with colon é"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,31 @@ def is_closed_within(connection: socket.socket, seconds: float, drip: bytes = b"
 def basic(user: str, password: str) -> dict[str, str]:
     """The header of a login."""
     return {"Authorization": "Basic " + b64encode(f"{user}:{password}".encode()).decode()}
+
+
+RIGHT = basic("prometheus", PASSWORD)
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header of a token."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def hashed(password: str, cost: int = 10) -> str:
+    """What stands in the web configuration for a password."""
+    return bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
+
+
+def tls_config(chain: Path, **more: Any) -> dict[str, Any]:
+    """The web configuration that serves this certificate."""
+    return {"tls_server_config": {"cert_file": str(chain), "key_file": str(chain), **more}}
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file at once, as a secret store does."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.rename(path)
 
 
 def trusting(ca: Path, **versions: ssl.TLSVersion) -> ssl.SSLContext:
