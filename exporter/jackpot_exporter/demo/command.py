@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 
 import click
@@ -15,11 +15,14 @@ from rich.live import Live
 from ..config import parse_duration
 from ..errors import ToolError
 from . import fault_control
-from .fault_switches import FAULTS, Switches
-from .stack import Stack, running_stack
+from .fault_switches import Switches, known_faults
+from .simulation import systems
+from .site import JACKPOT
+from .stack import Demo, running_stack, running_systems
 from .traffic import MAXIMUM_RATE
 from .view import Look, look, plain_line, render
 
+_ALL = "all"
 _REFRESH_SECONDS = 1.0
 _PLAIN_SECONDS = 5.0
 
@@ -38,20 +41,36 @@ class _Duration(click.ParamType[float]):
 @click.option("--rate", type=click.FloatRange(0, MAXIMUM_RATE), default=20.0, show_default=True, help="contributions/s")
 @click.option("--error-share", type=click.FloatRange(0, 1), default=0.0005, show_default=True, help="of them rejected")
 @click.option("--for", "duration", type=_Duration(), default=None, help="Stop by itself after this time, e.g. 60s.")
-@click.option("--fault", "faults", multiple=True, type=click.Choice(list(FAULTS)), help="Begin with this fault on.")
+@click.option(
+    "--fault", "faults", multiple=True, type=click.Choice(list(known_faults())), help="Begin with this fault on."
+)
+@click.option(
+    "--pack",
+    "packs",
+    multiple=True,
+    type=click.Choice([JACKPOT, *systems(), _ALL]),
+    default=(JACKPOT,),
+    show_default=True,
+    help="The system to run; may be given several times.",
+)
 @click.pass_context
 def demo(
-    context: click.Context, rate: float, error_share: float, duration: float | None, faults: tuple[str, ...]
+    context: click.Context,
+    rate: float,
+    error_share: float,
+    duration: float | None,
+    faults: tuple[str, ...],
+    packs: tuple[str, ...],
 ) -> None:
-    """A simulated jackpot service on real servers, the exporter, Prometheus and Alertmanager, live."""
+    """Simulated systems on real servers, the exporter, Prometheus and Alertmanager, live."""
     if context.invoked_subcommand:
         return
     signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
     try:
-        with running_stack(rate, error_share, lambda what: console.print(f"starting {what}")) as stack:
+        with _running(packs, rate, error_share, lambda what: console.print(f"starting {what}")) as stack:
             for name, address in stack.addresses().items():
-                console.print(f"{name:>15}  {address}", highlight=False, soft_wrap=True)
+                console.print(f"{name:>20}  {address}", highlight=False, soft_wrap=True)
             end = time.monotonic() + (duration if duration is not None else float("inf"))
             with _switchable(stack, faults):
                 (_show_live if console.is_terminal else _show_plain)(console, stack, end)
@@ -61,7 +80,7 @@ def demo(
 
 
 @demo.command()
-@click.argument("name", type=click.Choice(list(FAULTS)), required=False)
+@click.argument("name", type=click.Choice(list(known_faults())), required=False)
 @click.argument("state", type=click.Choice(["on", "off"]), required=False)
 def fault(name: str | None, state: str | None) -> None:
     """Switch a fault of the running demo on or off; without arguments, list them."""
@@ -69,12 +88,21 @@ def fault(name: str | None, state: str | None) -> None:
         on = fault_control.order(name, on=state != "off") if name else fault_control.active()
     except ToolError as error:
         raise click.ClickException(str(error)) from None
-    for one, entry in FAULTS.items():
-        click.echo(f"{one:<20} {'on ' if one in on else 'off'}  {entry.what} ({entry.alert})")
+    for one, (what, alert) in known_faults().items():
+        click.echo(f"{one:<20} {'on ' if one in on else 'off'}  {what} ({alert})")
+
+
+def _running(
+    packs: tuple[str, ...], rate: float, error_share: float, say: Callable[[str], None]
+) -> AbstractContextManager[Demo]:
+    others = [system for name, system in systems().items() if name in packs or _ALL in packs]
+    if JACKPOT in packs or _ALL in packs:
+        return running_stack(rate, error_share, say, others=others)
+    return running_systems(others, say)
 
 
 @contextmanager
-def _switchable(stack: Stack, faults: tuple[str, ...]) -> Iterator[None]:
+def _switchable(stack: Demo, faults: tuple[str, ...]) -> Iterator[None]:
     """Takes orders, and undoes what is still on at the end."""
     switches = Switches(stack)
     with fault_control.controlled(switches, stack.folder):
@@ -86,7 +114,7 @@ def _switchable(stack: Stack, faults: tuple[str, ...]) -> Iterator[None]:
             switches.close()
 
 
-def _show_live(console: Console, stack: Stack, end: float) -> None:
+def _show_live(console: Console, stack: Demo, end: float) -> None:
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while time.monotonic() < end:
             found = _try_look(stack)
@@ -94,14 +122,14 @@ def _show_live(console: Console, stack: Stack, end: float) -> None:
             time.sleep(_REFRESH_SECONDS)
 
 
-def _show_plain(console: Console, stack: Stack, end: float) -> None:
+def _show_plain(console: Console, stack: Demo, end: float) -> None:
     while time.monotonic() < end:
         found = _try_look(stack)
         console.print(plain_line(found) if found else "the exporter does not answer", highlight=False, soft_wrap=True)
         time.sleep(min(_PLAIN_SECONDS, max(0.1, end - time.monotonic())))
 
 
-def _try_look(stack: Stack) -> Look | None:
+def _try_look(stack: Demo) -> Look | None:
     try:
         return look(stack)
     except OSError:

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from ..errors import ExporterError, ToolError
-from .fault_switches import FAULTS, Switches
+from .fault_switches import Switches
 from .programs import fetch
 
 _FILE = "control.json"
@@ -104,7 +104,7 @@ def _handler(switches: Switches, word: str) -> type[BaseHTTPRequestHandler]:
                 act()
                 answer: dict[str, Any] = {"active": switches.active}
             except KeyError as error:
-                answer = {"error": f"{error} is not a fault; faults are {', '.join(FAULTS)}"}
+                answer = {"error": f"{error} is not a fault; faults are {', '.join(switches.names)}"}
             except (ExporterError, OSError) as error:
                 answer = {"error": str(error)}
             content = json.dumps(answer).encode()

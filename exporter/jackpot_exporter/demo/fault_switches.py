@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import ToolError
+from .insisting import insist
 from .programs import fetch
-from .stack import Stack
+from .simulation import systems
+from .stack import Demo, Stack
 
 _DELAY_SECONDS = 0.03
-_UNDO_SECONDS, _AGAIN_SECONDS = 15.0, 0.2
 _BACKUP_AGE_SECONDS = 27 * 3600
 _FULL_BYTES = 1e9
 _SMALL_FILE_SYSTEMS = ("/run/lock", "/dev", "/proc")
@@ -116,21 +117,9 @@ def _of_service(name: str) -> Callable[[Stack], AbstractContextManager[None]]:
         try:
             yield
         finally:
-            _insist(lambda: _order(stack, name, on=False))
+            insist(lambda: _order(stack, name, on=False))
 
     return begin
-
-
-def _insist(undo: Callable[[], None]) -> None:
-    """A service in trouble may need more than one asking; OSError when it still refuses after seconds."""
-    end = time.monotonic() + _UNDO_SECONDS
-    while True:
-        try:
-            return undo()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-        time.sleep(_AGAIN_SECONDS)
 
 
 def _order(stack: Stack, name: str, *, on: bool) -> None:
@@ -160,13 +149,33 @@ FAULTS: Mapping[str, Fault] = {
 }
 
 
-class Switches:
-    """The faults of one stack; switching one to where it already is does nothing."""
+def known_faults() -> dict[str, tuple[str, str]]:
+    """Every fault that some demo has: what it is, and its alert. Those of a system are named SYSTEM.FAULT."""
+    found = {name: (fault.what, fault.alert) for name, fault in FAULTS.items()}
+    for system in systems().values():
+        found |= {f"{system.name}.{name}": (one.what, one.alert) for name, one in system.faults.items()}
+    return found
 
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
+
+def _beginnings(demo: Demo) -> Iterator[tuple[str, Callable[[], AbstractContextManager[None]]]]:
+    if isinstance(demo, Stack):
+        yield from ((name, partial(fault.begin, demo)) for name, fault in FAULTS.items())
+    for running in demo.systems:
+        for name, one in running.system.faults.items():
+            yield f"{running.name}.{name}", partial(running.begin, name, one)
+
+
+class Switches:
+    """The faults of one demo; switching one to where it already is does nothing."""
+
+    def __init__(self, demo: Demo) -> None:
+        self._faults = dict(_beginnings(demo))
         self._active: dict[str, ExitStack] = {}
         self._lock = threading.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._faults)
 
     @property
     def active(self) -> list[str]:
@@ -174,11 +183,11 @@ class Switches:
 
     def switch(self, name: str, *, on: bool) -> None:
         """KeyError for an unknown name; ToolError or OSError when it cannot be done."""
-        fault = FAULTS[name]
+        begin = self._faults[name]
         with self._lock:
             if on and name not in self._active:
                 held = ExitStack()
-                held.enter_context(fault.begin(self._stack))
+                held.enter_context(begin())
                 self._active[name] = held
             elif not on and name in self._active:
                 self._active.pop(name).close()

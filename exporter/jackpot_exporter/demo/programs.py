@@ -61,6 +61,22 @@ class ServiceProcess(_Program):
         return [sys.executable, "-m", "jackpot_exporter.demo.service", *sources, *places]
 
 
+class SystemProcess(_Program):
+    """A simulated system by its name."""
+
+    ready_path = "/metrics"
+
+    def __init__(self, system: str, database_url: str, redis_url: str) -> None:
+        super().__init__()
+        self._sources = ["--database-url", database_url, "--redis-url", redis_url]
+        self._system = system
+        self.log_file = self.folder / "application.log"
+
+    def command(self) -> list[str]:
+        places = ["--port", str(self.port), "--log-file", str(self.log_file)]
+        return [sys.executable, "-m", "jackpot_exporter.demo.system_service", self._system, *self._sources, *places]
+
+
 class TrafficProcess(_Program):
     """The players; they go on when the service is down."""
 

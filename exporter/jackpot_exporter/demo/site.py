@@ -5,7 +5,7 @@ The product's files are used as they are; only values differ, as at any site.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,10 @@ from ..bundle import PackSet, compile_bundle, generate, load_packs
 from ..bundle.model import Pack, Recording
 from .programs import SinkProcess
 from .prometheus import AlertmanagerServer
+from .simulation import systems
+
+JACKPOT = "jackpot"
+"""The system that is not in `systems`."""
 
 _USUAL_WINDOW = "5m"
 _RETENTION = "--data.retention=240h"
@@ -39,12 +43,18 @@ class Site:
 
 
 def write_site(
-    folder: Path, sink: SinkProcess, values: Mapping[str, Any], windows: Mapping[str, str] | None = None
+    folder: Path,
+    sink: SinkProcess,
+    values: Mapping[str, Any],
+    windows: Mapping[str, str] | None = None,
+    running: Collection[str] = (JACKPOT,),
 ) -> Site:
     """Compile the bundle into `folder`; `values` are a site's, without addresses and secrets.
 
-    `windows` gives recordings over five minutes another window, which values cannot.
+    `windows` gives recordings over five minutes another window, which values cannot. Of the packs that are about a
+    system, those of the `running` ones are in force.
     """
+    values = {**values, "packs": {**_disabled(running), **values.get("packs", {})}}
     secrets = folder / "secrets"
     secrets.mkdir(parents=True, exist_ok=True)
     for name, content in sink.secrets().items():
@@ -54,6 +64,11 @@ def write_site(
     file.write_text(yaml.safe_dump({**values, "routing": routing}, sort_keys=False))
     generate(compile_bundle(_with_windows(load_packs(values=file), windows or {})), folder, check=False)
     return Site(folder)
+
+
+def _disabled(running: Collection[str]) -> dict[str, Any]:
+    idle = {JACKPOT, *systems()} - set(running)
+    return {name: {"disabled": True} for name in sorted(idle)}
 
 
 def _with_windows(packs: PackSet, windows: Mapping[str, str]) -> PackSet:

@@ -1,133 +1,142 @@
-"""The whole demo: the simulated service under traffic on real servers, the exporter, Prometheus and Alertmanager."""
+"""The whole demo: simulated systems under traffic on real servers, their exporters, Prometheus and Alertmanager."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..errors import ToolError
-from ..tools import find
 from .link import SlowLink
+from .monitoring import Monitoring, running_monitoring
 from .postgres import PostgresServer
-from .process import free_port, make_folder, remove_folder
+from .process import make_folder, remove_folder
 from .programs import ExporterProcess, ServiceProcess, SinkProcess, TrafficProcess
 from .prometheus import AlertmanagerServer, PrometheusServer
 from .redis import RedisServer
-from .site import Site, SiteAlertmanager, write_site
+from .simulation import System
+from .site import JACKPOT
+from .system_stack import RunningSystem, running_system
 from .timing import QUICK, Timing
 from .watching import Watched, exporter_settings, make_watched
 
-_SERVICE = "jackpot"
-_DATA_SECONDS = 30.0
-_HAS_DATA = "jackpot_up and on () jackpot_backup_last_success_timestamp_seconds and on () jackpot_table_accessible"
-_RESEND = "--rules.alert.resend-delay=5s"
-"""What fires while Prometheus still looks for its Alertmanager is told seconds later, not a minute."""
+_READY = "jackpot_up and on () jackpot_backup_last_success_timestamp_seconds and on () jackpot_table_accessible"
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """What runs; Prometheus and Alertmanager are None where they are not installed."""
+class Demo:
+    """What every demo has; Prometheus and Alertmanager are None where they are not installed."""
 
     folder: Path
     postgres: PostgresServer
+    redis: RedisServer
+    systems: tuple[RunningSystem, ...]
+    monitoring: Monitoring
+
+    @property
+    def sink(self) -> SinkProcess:
+        return self.monitoring.sink
+
+    @property
+    def prometheus(self) -> PrometheusServer | None:
+        return self.monitoring.prometheus
+
+    @property
+    def alertmanager(self) -> AlertmanagerServer | None:
+        return self.monitoring.alertmanager
+
+    def exporters(self) -> dict[str, ExporterProcess]:
+        """By the system that they watch."""
+        return {one.name: one.exporter for one in self.systems if one.exporter}
+
+    def addresses(self) -> dict[str, str]:
+        """Name and address of everything a person may want to open."""
+        found = {name: address for one in self.systems for name, address in one.addresses().items()}
+        found |= {"PostgreSQL": self.postgres.dsn, "Redis": self.redis.url}
+        return {**found, **self.monitoring.addresses()}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack(Demo):
+    """A demo with the jackpot service in it."""
+
     link: SlowLink
     """Between PostgreSQL and both the service and the exporter."""
-    redis: RedisServer
     service: ServiceProcess
     traffic: TrafficProcess
     exporter: ExporterProcess
     watched: Watched
-    sink: SinkProcess
-    prometheus: PrometheusServer | None
-    alertmanager: AlertmanagerServer | None
+
+    def exporters(self) -> dict[str, ExporterProcess]:
+        return {JACKPOT: self.exporter, **Demo.exporters(self)}
 
     def addresses(self) -> dict[str, str]:
-        """Name and address of everything a person may want to open."""
-        found = {
+        return {
             "exporter": f"{self.exporter.url}/metrics",
             "service": f"{self.service.url}/api/jackpot/pools",
             "service health": f"{self.service.health_url}/health",
-            "PostgreSQL": self.postgres.dsn,
-            "Redis": self.redis.url,
+            **Demo.addresses(self),
         }
-        if self.prometheus:
-            found["Prometheus"] = f"{self.prometheus.url}/graph?g0.expr=jackpot_pool_amount_cents&g0.tab=0"
-        if self.alertmanager:
-            found["notifications"] = self.sink.url
-            found["Alertmanager"] = self.alertmanager.url
-        return found
 
 
 @contextmanager
 def running_stack(
-    rate: float, error_share: float, say: Callable[[str], None], timing: Timing = QUICK
+    rate: float,
+    error_share: float,
+    say: Callable[[str], None],
+    timing: Timing = QUICK,
+    others: Iterable[System] = (),
 ) -> Iterator[Stack]:
-    """Everything started in order and, at the end of the block, stopped and removed. `say` hears each step."""
+    """The jackpot service, with `others` beside it. `say` hears each step; all is removed at the end of the block."""
     with ExitStack() as stack:
-        folder = make_folder()
-        stack.callback(remove_folder, folder)
-        say("PostgreSQL and Redis")
-        postgres = stack.enter_context(PostgresServer())
-        redis = stack.enter_context(RedisServer())
+        folder, postgres, redis = _servers(stack, say)
         link = stack.enter_context(SlowLink(postgres.port))
         say("the simulated jackpot service and its players")
         service = stack.enter_context(ServiceProcess(link.lead(postgres.dsn), redis.url))
         traffic = stack.enter_context(TrafficProcess(service.url, rate, error_share))
-        say("the exporter and the notification sink")
+        say("the exporter")
         watched = make_watched(folder, postgres)
         settings = exporter_settings(timing, folder, watched, postgres, link, redis, service)
         exporter = stack.enter_context(ExporterProcess(settings))
-        sink = stack.enter_context(SinkProcess())
-        say("Prometheus and Alertmanager")
-        site = write_site(folder / "site", sink, timing.values, timing.windows)
-        alertmanager = stack.enter_context(SiteAlertmanager(site)) if _is_installed("alertmanager") else None
-        prometheus = None
-        if _is_installed("prometheus"):
-            port = free_port()
-            config = _config(timing.evaluate, exporter, alertmanager, port)
-            prometheus = stack.enter_context(PrometheusServer(config, _RESEND, port=port))
-            _wait_for_data(prometheus)
-            prometheus.reload({**config, **_rules(site, alertmanager)})
-        yield Stack(folder, postgres, link, redis, service, traffic, exporter, watched, sink, prometheus, alertmanager)
+        beside = _systems(stack, others, folder, postgres, redis, timing, say)
+        targets = {JACKPOT: {"jackpot-exporter": exporter.port}, **{one.name: one.targets() for one in beside}}
+        say("Prometheus, Alertmanager and the notification sink")
+        ready = [_READY, *(one.system.ready for one in beside if one.system.ready)]
+        monitoring = stack.enter_context(running_monitoring(folder, targets, ready, timing))
+        yield Stack(folder, postgres, redis, beside, monitoring, link, service, traffic, exporter, watched)
 
 
-def _config(
-    interval: str, exporter: ExporterProcess, alertmanager: AlertmanagerServer | None, own_port: int
-) -> dict[str, Any]:
-    watched = {"targets": [f"127.0.0.1:{exporter.port}"], "labels": {"service": _SERVICE}}
-    own = {"targets": [f"127.0.0.1:{own_port}"]}
-    jobs: list[dict[str, Any]] = [
-        {"job_name": "jackpot-exporter", "static_configs": [watched]},
-        {"job_name": "prometheus", "static_configs": [own]},
-    ]
-    if alertmanager is not None:
-        jobs.append({"job_name": "alertmanager", "static_configs": [_target(alertmanager)]})
-    return {"global": {"scrape_interval": interval, "evaluation_interval": interval}, "scrape_configs": jobs}
+@contextmanager
+def running_systems(chosen: Iterable[System], say: Callable[[str], None], timing: Timing = QUICK) -> Iterator[Demo]:
+    """Systems without the jackpot service."""
+    with ExitStack() as stack:
+        folder, postgres, redis = _servers(stack, say)
+        running = _systems(stack, chosen, folder, postgres, redis, timing, say)
+        say("Prometheus, Alertmanager and the notification sink")
+        ready = [one.system.ready for one in running if one.system.ready]
+        targets = {one.name: one.targets() for one in running}
+        monitoring = stack.enter_context(running_monitoring(folder, targets, ready, timing))
+        yield Demo(folder, postgres, redis, running, monitoring)
 
 
-def _rules(site: Site, alertmanager: AlertmanagerServer | None) -> dict[str, Any]:
-    told = {"alertmanagers": [{"static_configs": [_target(alertmanager)]}]} if alertmanager else {}
-    return {"rule_files": [str(site.rules / "*.yml")], **({"alerting": told} if told else {})}
+def _servers(stack: ExitStack, say: Callable[[str], None]) -> tuple[Path, PostgresServer, RedisServer]:
+    folder = make_folder()
+    stack.callback(remove_folder, folder)
+    say("PostgreSQL and Redis")
+    return folder, stack.enter_context(PostgresServer()), stack.enter_context(RedisServer())
 
 
-def _target(server: AlertmanagerServer) -> dict[str, Any]:
-    return {"targets": [f"127.0.0.1:{server.port}"]}
-
-
-def _wait_for_data(prometheus: PrometheusServer) -> None:
-    """Before the first scrape everything that is missing would fire; nobody is to be paged for that."""
-    deadline = time.monotonic() + _DATA_SECONDS
-    while time.monotonic() < deadline and not prometheus.query(_HAS_DATA):
-        time.sleep(0.1)
-
-
-def _is_installed(tool: str) -> bool:
-    try:
-        find(tool)
-    except ToolError:
-        return False
-    return True
+def _systems(
+    stack: ExitStack,
+    chosen: Iterable[System],
+    folder: Path,
+    postgres: PostgresServer,
+    redis: RedisServer,
+    timing: Timing,
+    say: Callable[[str], None],
+) -> tuple[RunningSystem, ...]:
+    running = []
+    for system in chosen:
+        say(f"the simulated {system.title} and its exporter")
+        running.append(stack.enter_context(running_system(system, folder, postgres, redis, timing)))
+    return tuple(running)

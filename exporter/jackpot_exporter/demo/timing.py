@@ -6,12 +6,15 @@ shipped stays as it is; a site shortens or lengthens its times in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from ..bundle.model import Alert, Pack
 
 _AT_ONCE = {"for": "0s", "keep_firing_for": "3s"}
 _WINDOW = {"window": "10s"}
+_SECOND = {"interval": "1s"}
 _ALERTS: Mapping[str, Mapping[str, Any]] = {
     "JackpotServiceDown": _AT_ONCE,
     "JackpotDatabaseDown": _AT_ONCE,
@@ -63,10 +66,36 @@ class Timing:
                 one.update(pace)
         return settings
 
+    def hasten_system(self, settings: dict[str, Any], queries: Iterable[str]) -> dict[str, Any]:
+        """The same for a system, with its queries."""
+        if not self.pace:
+            return settings
+        known = {way: pace for way, pace in self.pace.items() if way[0] in settings}
+        hastened = replace(self, pace=known).hasten(settings)
+        return {**hastened, "queries": dict.fromkeys(queries, _SECOND)}
+
+    def with_packs(self, packs: Iterable[Pack]) -> Timing:
+        """With values that shorten the times of these packs: whatever an alert waits for or looks back at."""
+        if not self.values:
+            return self
+        alerts = {alert.name: _quick(alert) for pack in packs for alert in pack.alerts if not alert.objective}
+        groups = {group.name: {"interval": "1s"} for pack in packs for group in pack.groups}
+        values = {
+            **self.values,
+            "alerts": {**alerts, **self.values["alerts"]},
+            "groups": {**groups, **self.values["groups"]},
+        }
+        return replace(self, values=values)
+
+
+def _quick(alert: Alert) -> dict[str, Any]:
+    """A value that is a time is a window."""
+    windows = {name: "10s" for name, value in alert.values.items() if isinstance(value, str)}
+    return {**_AT_ONCE, "notify": "immediate", **({"values": windows} if windows else {})}
+
 
 SHIPPED = Timing("15s", "15s")
 
-_SECOND = {"interval": "1s"}
 QUICK = Timing(
     "5s",
     "1s",

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from ..errors import ToolError
 from .notifications import Notification
-from .stack import Stack
+from .stack import Demo
 
 _SHOWN = 8
 _COLOURS = {"critical": "bold red", "warning": "yellow"}
@@ -25,7 +25,7 @@ class Told:
     notifications: tuple[Notification, ...] = ()
 
 
-def look_at_alerting(stack: Stack) -> Told:
+def look_at_alerting(stack: Demo) -> Told:
     """The alerts that tell someone, and the latest notifications."""
     if stack.alertmanager is None:
         return Told()

@@ -13,22 +13,24 @@ from rich.text import Text
 
 from ..errors import ToolError
 from .programs import fetch
-from .stack import Stack
+from .site import JACKPOT
+from .stack import Demo
 from .told import Told, alert_table, look_at_alerting, notification_table
 
 _MINUTE = "delta(jackpot_pool_amount_cents[1m]) / 100"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """One look at the exporter: its samples by name and labels, and how long the scrape took."""
+Samples = Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
 
-    samples: Mapping[tuple[str, tuple[tuple[str, str], ...]], float]
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One look at one exporter: its samples by name and labels, and how long the scrape took."""
+
+    system: str
+    samples: Samples
     scrape_seconds: float
     scrape_bytes: int
-    growth: Mapping[str, float] = field(default_factory=dict)
-    """Dollars a minute by pool, as Prometheus has it."""
-    told: Told = field(default_factory=Told)
 
     def value(self, name: str, **labels: str) -> float | None:
         return self.samples.get((name, tuple(sorted(labels.items()))))
@@ -38,20 +40,39 @@ class Look:
         return {dict(labels)[label]: value for (found, labels), value in self.samples.items() if found == name}
 
 
-def look(stack: Stack) -> Look:
-    """Scrape the exporter and ask Prometheus. OSError when the exporter does not answer."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at everything."""
+
+    seen: tuple[Seen, ...]
+    growth: Mapping[str, float] = field(default_factory=dict)
+    """Dollars a minute by pool, as Prometheus has it."""
+    told: Told = field(default_factory=Told)
+
+    @property
+    def jackpot(self) -> Seen | None:
+        return next((one for one in self.seen if one.system == JACKPOT), None)
+
+
+def look(stack: Demo) -> Look:
+    """Scrape the exporters and ask Prometheus. OSError when an exporter does not answer."""
+    seen = tuple(_scrape(name, exporter.url) for name, exporter in stack.exporters().items())
+    return Look(seen, _growth(stack), look_at_alerting(stack))
+
+
+def _scrape(system: str, url: str) -> Seen:
     started = time.perf_counter()
-    body = fetch(f"{stack.exporter.url}/metrics")
+    body = fetch(f"{url}/metrics")
     seconds = time.perf_counter() - started
     samples = {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
         for family in text_string_to_metric_families(body.decode())
         for sample in family.samples
     }
-    return Look(samples, seconds, len(body), _growth(stack), look_at_alerting(stack))
+    return Seen(system, samples, seconds, len(body))
 
 
-def _growth(stack: Stack) -> dict[str, float]:
+def _growth(stack: Demo) -> dict[str, float]:
     if stack.prometheus is None:
         return {}
     try:
@@ -60,28 +81,38 @@ def _growth(stack: Stack) -> dict[str, float]:
         return {}
 
 
-def render(stack: Stack, found: Look) -> RenderableType:
+def render(stack: Demo, found: Look) -> RenderableType:
     """The whole screen."""
+    pools = [_pools(found.jackpot, found.growth)] if found.jackpot else []
     alerting = (alert_table(found.told), notification_table(found.told))
-    return Group(_pools(found), *alerting, _collectors(found), _addresses(stack, found))
+    return Group(
+        *pools,
+        *alerting,
+        *(_collectors(one, of_many=len(found.seen) > 1) for one in found.seen),
+        _addresses(stack, found),
+    )
 
 
 def plain_line(found: Look) -> str:
     """The same in one line, where there is no terminal."""
-    pools = ", ".join(f"{pool} {_money(cents)}" for pool, cents in _amounts(found).items())
-    states = found.values_of("jackpot_exporter_collector_up", "collector")
-    well = sum(1 for up in states.values() if up)
+    pools = (
+        ", ".join(f"{pool} {_money(cents)}" for pool, cents in _amounts(found.jackpot).items()) if found.jackpot else ""
+    )
+    states = [up for one in found.seen for up in one.values_of("jackpot_exporter_collector_up", "collector").values()]
+    well = sum(1 for up in states if up)
     firing = ", ".join(sorted({alert["labels"]["alertname"] for alert in found.told.alerts}))
-    alerts = f"; firing: {firing}" if firing else ""
-    return f"{pools}; {well} of {len(states)} collectors up; scrape {found.scrape_seconds * 1000:.1f} ms{alerts}"
+    alerts = f"firing: {firing}" if firing else ""
+    slowest = max(one.scrape_seconds for one in found.seen) * 1000
+    parts = (pools, f"{well} of {len(states)} collectors up", f"scrape {slowest:.1f} ms", alerts)
+    return "; ".join(part for part in parts if part)
 
 
-def _pools(found: Look) -> Table:
+def _pools(found: Seen, growths: Mapping[str, float]) -> Table:
     table = Table(title="Pools", title_justify="left", expand=True)
     for heading in ("pool", "amount", "growth a minute", "contributed", "wins"):
         table.add_column(heading, justify="left" if heading == "pool" else "right")
     for pool, cents in _amounts(found).items():
-        growth = found.growth.get(pool)
+        growth = growths.get(pool)
         table.add_row(
             Text(pool),
             _money(cents),
@@ -92,13 +123,13 @@ def _pools(found: Look) -> Table:
     return table
 
 
-def _amounts(found: Look) -> dict[str, float]:
+def _amounts(found: Seen) -> dict[str, float]:
     """Largest last, as players know them."""
     return dict(sorted(found.values_of("jackpot_pool_amount_cents", "pool").items(), key=lambda item: item[1]))
 
 
-def _collectors(found: Look) -> Table:
-    table = Table(title="Collectors", title_justify="left", expand=True)
+def _collectors(found: Seen, *, of_many: bool) -> Table:
+    table = Table(title=f"Collectors of {found.system}" if of_many else "Collectors", title_justify="left", expand=True)
     for heading in ("collector", "state", "age", "a collection takes", "series"):
         table.add_column(heading, justify="left" if heading in ("collector", "state") else "right")
     ages = found.values_of("jackpot_exporter_collector_age_seconds", "collector")
@@ -110,18 +141,20 @@ def _collectors(found: Look) -> Table:
     return table
 
 
-def _mean_duration(found: Look, collector: str) -> str:
+def _mean_duration(found: Seen, collector: str) -> str:
     count = found.value("jackpot_exporter_collector_duration_seconds_count", collector=collector)
     total = found.value("jackpot_exporter_collector_duration_seconds_sum", collector=collector)
     return f"{total / count * 1000:.1f} ms" if count and total is not None else "not yet"
 
 
-def _addresses(stack: Stack, found: Look) -> Table:
+def _addresses(stack: Demo, found: Look) -> Table:
     table = Table(title="Addresses", title_justify="left", expand=True, show_header=False)
     for name, address in stack.addresses().items():
         table.add_row(name, Text(address))
-    scrape = f"{found.scrape_seconds * 1000:.1f} ms for {found.scrape_bytes / 1024:.0f} KiB"
-    table.add_row("this scrape", scrape)
+    for one in found.seen:
+        table.add_row(
+            f"scrape of {one.system}", f"{one.scrape_seconds * 1000:.1f} ms for {one.scrape_bytes / 1024:.0f} KiB"
+        )
     table.add_row("to stop", "Ctrl-C; nothing stays behind")
     return table
 
