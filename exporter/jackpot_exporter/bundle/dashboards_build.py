@@ -6,7 +6,7 @@ site has switched the alert off, its line is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from .checks import World, check_expression
@@ -62,12 +62,14 @@ class Builder:
         self,
         site: Site,
         known: Mapping[str, DashboardEntry],
+        absent: Collection[str],
         vocabularies: Mapping[str, Mapping[str, tuple[str, Colour]]],
         source: Source,
         problems: Problems,
     ) -> None:
         self._site = site
         self._known = known
+        self._absent = absent
         self._vocabularies = vocabularies
         self._source = source
         self._problems = problems
@@ -185,6 +187,8 @@ class Builder:
 
     def _dashboard_link(self, place: str, *steps: str | int) -> Link | None:
         uid, _, panel = place.partition("/")
+        if uid in self._absent:
+            return None
         if uid not in self._known:
             remedy = nearest(uid, self._known, f"dashboards: {', '.join(self._known)}")
             self._problem(f'no dashboard has the uid "{uid}"', *steps, remedy=remedy)

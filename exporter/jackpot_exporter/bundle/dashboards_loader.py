@@ -6,7 +6,7 @@ their own, so that the rules for them are written like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from .dashboards_schema import DashboardsFile
 from .durations import Duration
 from .families import Catalogue
 from .model import Family, Group, Pack, Recording
+from .objectives import objective_families
 from .overrides import DASHBOARDS, interval
 from .reading import ReadPack, Values
 from .source import Problems, Source, nearest
@@ -33,6 +34,8 @@ class ReadDashboards:
 
     entry: DashboardsFile
     source: Source
+    is_in_force: bool = True
+    """False for those of a pack that is switched off: links to them lead nowhere and are left out."""
 
 
 def dashboard_folders(folder: Path, packs: Sequence[ReadPack]) -> list[Path]:
@@ -50,26 +53,27 @@ def load_dashboards(
 ) -> tuple[list[Pack], Dashboards]:
     """The packs, with one for the recordings of dashboards, and the dashboards that show them."""
     disabled = frozenset(name for name, change in values.entry.packs.items() if change.disabled)
-    files = _read(folders, disabled, problems)
+    read = _read(folders, disabled, problems)
+    files = [file for file in read if file.is_in_force]
     own = _recordings_pack(files, values)
     every = [*built, own] if own else list(built)
     recorded = [one for pack in every for group in pack.groups for one in group.recordings]
-    catalogue = Catalogue.of(families.values()).with_recordings(recorded)
+    catalogue = Catalogue.of([*families.values(), *objective_families()]).with_recordings(recorded)
     site = Site(
         alerts={alert.name: alert for pack in built for alert in pack.alerts},
         known_alerts=frozenset(entry.alert for pack in packs for entry, _ in pack.alerts),
         world=World(catalogue, values.entry.retention or DEFAULT_RETENTION, {}),
         runbook_url=values.entry.runbook_url or "",
     )
-    dashboards = _build(files, site, problems)
+    absent = {entry.uid for file in read if not file.is_in_force for entry in file.entry.dashboards}
+    dashboards = _build(files, absent, site, problems)
     if dashboards.found:
-        problems.add(*_check_uids(packs, dashboards))
+        problems.add(*_check_uids(packs, [*absent, *(dashboard.uid for dashboard in dashboards.found)]))
     return every, dashboards
 
 
-def _check_uids(packs: Sequence[ReadPack], dashboards: Dashboards) -> Iterator[Problem]:
+def _check_uids(packs: Sequence[ReadPack], uids: Sequence[str]) -> Iterator[Problem]:
     """An alert links to the dashboard of its pack, so that one must exist."""
-    uids = [dashboard.uid for dashboard in dashboards.found]
     for pack in packs:
         uid = pack.entry.dashboard_uid
         if uid not in uids:
@@ -78,17 +82,16 @@ def _check_uids(packs: Sequence[ReadPack], dashboards: Dashboards) -> Iterator[P
 
 
 def _read(folders: Sequence[Path], disabled: frozenset[str], problems: Problems) -> list[ReadDashboards]:
-    """Every dashboards.yaml, and every file in a folder `dashboards`, but for packs that are switched off."""
+    """Every dashboards.yaml, and every file in a folder `dashboards`."""
     found = []
-    inside = [folder for folder in folders if folder.name not in disabled]
-    for path in [
-        path for one in inside for path in [*one.glob("dashboards.yaml"), *sorted(one.glob("dashboards/*.yaml"))]
-    ]:
-        try:
-            document = load(path)
-            found.append(ReadDashboards(validate(document, DashboardsFile), Source(document, (), path.parent.name)))
-        except InvalidInputError as error:
-            problems.take(error)
+    for folder in folders:
+        for path in [*folder.glob("dashboards.yaml"), *sorted(folder.glob("dashboards/*.yaml"))]:
+            try:
+                document = load(path)
+                entry, source = validate(document, DashboardsFile), Source(document, (), path.parent.name)
+                found.append(ReadDashboards(entry, source, folder.name not in disabled))
+            except InvalidInputError as error:
+                problems.take(error)
     return found
 
 
@@ -101,7 +104,7 @@ def _recordings_pack(files: Sequence[ReadDashboards], values: Values) -> Pack | 
     return Pack(DASHBOARDS, "Dashboards", "Recordings that dashboards read and alerts do not.", "", (group,), ())
 
 
-def _build(files: Sequence[ReadDashboards], site: Site, problems: Problems) -> Dashboards:
+def _build(files: Sequence[ReadDashboards], absent: Collection[str], site: Site, problems: Problems) -> Dashboards:
     """The dashboards of all files; what is wrong with them is added to `problems`."""
     for recording, source in _recordings(files):
         problems.add(*check_expression(recording.expr, site.world, source, "expr"))
@@ -112,7 +115,7 @@ def _build(files: Sequence[ReadDashboards], site: Site, problems: Problems) -> D
     ]
     problems.add(*check_unique(((entry.uid, source) for entry, source, _ in sources), "dashboard", "uid"))
     known = {entry.uid: entry for entry, _, _ in sources}
-    found = [Builder(site, known, words, source, problems).dashboard(entry) for entry, source, words in sources]
+    found = [Builder(site, known, absent, words, source, problems).dashboard(entry) for entry, source, words in sources]
     return Dashboards(tuple(found), site.runbook_url)
 
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..model import Kind
 from .alerts import Filler, Surroundings, build_cases, standard_labels
 from .durations import Duration
-from .model import Alert, AlertRule, BurnWindow, Escalate, Notify, Objective, Priority, Recording, Severity
+from .model import Alert, AlertRule, BurnWindow, Escalate, Family, Notify, Objective, Priority, Recording, Severity
 from .schema import ObjectiveEntry
 from .source import Problems, Source
 
@@ -86,6 +87,15 @@ def _window_recordings(objective: Objective, window: str, labels: dict[str, str]
     yield Recording(counted, bad, labels, f"Bad events of an objective in {window}.")
     ratio = f"{chosen} / ignoring (objective) (({total}) > 0)"
     yield Recording(f"objective:errors:ratio_rate{window}", ratio, labels, f"Share of bad events in {window}.")
+
+
+def objective_families() -> Iterable[Family]:
+    """What dashboards may read of objectives, whether a pack in force has one or not."""
+    labels = ("objective",)
+    yield Family("objective:target:ratio", Kind.GAUGE, labels=labels)
+    for window in sorted({span for used in WINDOWS for span in (used.long, used.short)}):
+        yield Family(f"objective:errors:ratio_rate{window}", Kind.GAUGE, labels=labels)
+        yield Family(f"objective:bad_events:increase{window}", Kind.GAUGE, labels=labels)
 
 
 def burn_alert(
