@@ -59,6 +59,7 @@ _POSTGRES = ("postgres", "initdb", "pg_ctl", "pg_dump", "pg_restore", "pg_baseba
 _REDIS = ("redis-server", "redis-cli")
 _PROMETHEUS = ("prometheus", "promtool")
 _ALERTMANAGER = ("alertmanager", "amtool")
+_VICTORIA_METRICS = ("victoria-metrics", "vmagent", "vmalert", "vmalert-tool")
 _PEERS = tuple(f"prometheus-{source}-exporter" for source in ("postgres", "redis", "node", "sql"))
 
 TOOLS: dict[str, Tool] = {
@@ -78,6 +79,7 @@ TOOLS: dict[str, Tool] = {
         Tool("strace", ("strace",), _system("strace")),
         Tool("docker-compose@2", ("docker-compose",), _newer("docker-compose")),
         Tool("kustomize@current", ("kustomize",), _newer("kustomize")),
+        Tool("victoria-metrics@current", _VICTORIA_METRICS, _newer("victoria-metrics")),
         *(Tool(peer, (peer,), _system(peer)) for peer in _PEERS),
         *(Tool(f"{peer}@{CURRENT}", (peer,), _newer(peer)) for peer in _PEERS),
     )
