@@ -15,6 +15,7 @@ from conftest import Database
 from harness.waiting import eventually
 from jackpot_exporter.demo.programs import fetch
 from jackpot_exporter.demo.servers import AlertmanagerServer, RedisServer, free_port
+from jackpot_exporter.tools import find
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -52,7 +53,8 @@ def folder(tmp_path: Path, database: Database, shared_redis: RedisServer) -> Pat
 
 
 def run(command: str, folder: Path, seconds: float = 120) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    places = (Path(sys.executable).parent, find("promtool").parent, os.environ["PATH"])
+    path = os.pathsep.join(map(str, places))
     return subprocess.run(
         ["sh", "-c", command],
         cwd=folder,
@@ -78,6 +80,9 @@ def test_these_are_the_commands() -> None:
         "jackpot-exporter generate --values values.yaml --out site",
         "jackpot-exporter alerts list",
         'jackpot-exporter alerts ack JackpotServiceDown --for 2h --comment "restarting it"',
+        "jackpot-exporter once --config.file kiosk.yaml --collector query_orders",
+        "jackpot-exporter generate --values kiosk-values.yaml --out lobby",
+        "promtool test rules lobby/prometheus/tests/kiosk_test.yml",
     ]
 
 
@@ -163,6 +168,28 @@ def test_alerts_list_and_ack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "The service is down." in listed.stdout, listed.stderr
     assert taken.returncode == 0, taken.stderr
     assert "acknowledged" in after.stdout
+
+
+def test_a_pack_of_ones_own(tmp_path: Path, database: Database) -> None:
+    """Written down from the README's blocks, and nothing else."""
+    for block in blocks("yaml"):
+        if named := re.match(r"# (kiosk\S*\.yaml)\n", block):
+            file = tmp_path / named[1]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.replace("postgresql://exporter@db.example/kiosk", database.dsn))
+    database.execute(blocks("sql")[0])
+    database.execute("insert into orders values (1, 'open'), (2, 'open'), (3, 'paid')")
+
+    collected, compiled, tested = (run(command, tmp_path) for command in COMMANDS[11:])
+
+    assert collected.returncode == 0, collected.stderr
+    assert 'kiosk_orders{state="open"} 2' in collected.stdout
+    assert compiled.returncode == 0, compiled.stderr
+    assert tested.returncode == 0, tested.stdout
+    assert "SUCCESS" in tested.stdout
+    assert "KioskOrdersWaiting" in (tmp_path / "lobby/prometheus/rules/kiosk.yml").read_text()
+    assert "KioskOrdersWaiting" in (tmp_path / "lobby/prometheus/RUNBOOK.md").read_text()
+    assert (tmp_path / "lobby/grafana/dashboards/business/kiosk.json").exists()
 
 
 def test_every_link_leads_somewhere() -> None:
