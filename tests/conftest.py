@@ -13,6 +13,7 @@ import pytest
 
 from harness.exporter import ExporterProcess
 from harness.proxy import FaultProxy
+from harness.workers import settle_in
 from jackpot_exporter.demo.servers import AlertmanagerServer, PostgresServer, PrometheusServer, RedisServer
 
 
@@ -27,6 +28,10 @@ class Database:
     def execute(self, statement: str, parameters: Sequence[object] | None = None) -> list[Any]:
         """Run SQL as the superuser and return the rows, if there are any."""
         return self.server.execute(statement, parameters, database=self.name)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settle_in(config)
 
 
 @pytest.fixture(autouse=True)

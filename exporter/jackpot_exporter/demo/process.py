@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,11 @@ import psutil
 
 from ..errors import ToolError
 from . import reaper
+
+PORTS_VARIABLE = "JACKPOT_EXPORTER_PORTS"
+_PORTS = "20000-31999"
+_given: deque[int] = deque(maxlen=200)
+"""The last ports that `free_port` gave: their servers may not listen yet, or are to be missing."""
 
 _GATE = 'read -r _ && exec "$@" </dev/null'
 """The child waits for one line before it becomes the server; if the parent dies first, it just ends."""
@@ -54,16 +60,23 @@ def _order(**order: object) -> None:
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on, outside the range of outgoing connections."""
+    """A TCP port of 127.0.0.1 that nobody listens on, outside the range of outgoing connections; each only once.
+
+    From JACKPOT_EXPORTER_PORTS, such as 20000-23999: processes with ranges of their own never choose the same one.
+    """
+    first, _, last = os.environ.get(PORTS_VARIABLE, _PORTS).partition("-")
     while True:
-        port = 20_000 + secrets.randbelow(12_000)
+        port = int(first) + secrets.randbelow(int(last) + 1 - int(first))
+        if port in _given:
+            continue
         with socket.socket() as attempt:
             attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 attempt.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        _given.append(port)
+        return port
 
 
 def make_folder() -> Path:
