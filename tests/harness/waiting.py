@@ -10,9 +10,11 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _INTERVAL_SECONDS = 0.01
+_PATIENCE_SECONDS = 30.0
+"""For an event that takes no time where nothing else runs: only a failing test is as slow as this."""
 
 
-def eventually(probe: Callable[[], T], *, within: float = 5.0) -> T:
+def eventually(probe: Callable[[], T], *, within: float = _PATIENCE_SECONDS) -> T:
     """Call `probe` until its value is true and return it; fail with its last exception or value."""
     deadline = time.monotonic() + within
     while True:
@@ -24,7 +26,7 @@ def eventually(probe: Callable[[], T], *, within: float = 5.0) -> T:
         time.sleep(_INTERVAL_SECONDS)
 
 
-async def eventually_async(probe: Callable[[], Awaitable[T]], *, within: float = 5.0) -> T:
+async def eventually_async(probe: Callable[[], Awaitable[T]], *, within: float = _PATIENCE_SECONDS) -> T:
     """The same for a coroutine function; one call may take no longer than the deadline either."""
     deadline = time.monotonic() + within
     value, error = None, None

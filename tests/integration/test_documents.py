@@ -171,10 +171,13 @@ def test_shapes_and_values(exporter: ExporterProcess, path: str, shape: Any, unk
 
 
 def test_they_say_what_prometheus_sees(exporter: ExporterProcess, servers: tuple[PostgresServer, RedisServer]) -> None:
-    _, document = ask(exporter, "/metrics", "application/json")
+    def document_about(part: str) -> Any:
+        return ask(exporter, "/metrics", "application/json")[1][part]
 
-    assert 15 < document["throughput"]["contributionsPerSecond"] < 60
-    assert 0.02 < document["errors"]["errorRate"] < 0.3
+    # Both settle with the number of contributions: chance is on no side for long.
+    eventually(lambda: 15 < document_about("throughput")["contributionsPerSecond"] < 60)
+    eventually(lambda: 0.02 < document_about("errors")["errorRate"] < 0.3)
+    _, document = ask(exporter, "/metrics", "application/json")
     times = document["response_times"]["contribution"]
     assert 0 < times["p50"] <= times["p95"] <= times["p99"] < 1000
     amounts = servers[0].execute("select sum(current_amount) from jackpots")[0][0]
