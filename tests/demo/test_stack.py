@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from harness.waiting import eventually
+from jackpot_exporter.demo.ending import heeding_signals
 from jackpot_exporter.demo.stack import Stack, running_stack
 
 DEMO = [sys.executable, "-m", "jackpot_exporter", "demo"]
@@ -48,7 +50,7 @@ def test_it_ends_by_itself_and_says_where_everything_was(place: Path) -> None:
         [*DEMO, "--for", "8s"],
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=180,
         check=False,
         env={**os.environ, "TMPDIR": str(place)},
     )
@@ -58,6 +60,14 @@ def test_it_ends_by_itself_and_says_where_everything_was(place: Path) -> None:
     assert re.search(r"minor [\d,.]+ \$, major [\d,.]+ \$, mega [\d,.]+ \$; (\d+) of \1 collectors up", done.stdout)
     assert done.stdout.endswith("stopped; nothing stays behind\n")
     assert list(place.iterdir()) == []
+
+
+def test_being_asked_to_end_is_remembered_when_the_exception_gets_lost() -> None:
+    with heeding_signals() as ending:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+        assert ending.is_asked
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
@@ -72,7 +82,7 @@ def test_nothing_stays_behind_however_it_ends(end: signal.Signals, place: Path) 
         assert len(children) >= 7
 
         os.kill(demo.pid, end)
-        demo.wait(20)
+        demo.wait(60)
 
-    eventually(lambda: not [p for p in children if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], within=15)
-    eventually(lambda: list(place.iterdir()) == [], within=15)
+    eventually(lambda: not [p for p in children if p.is_running() and p.status() != psutil.STATUS_ZOMBIE], within=30)
+    eventually(lambda: list(place.iterdir()) == [], within=30)

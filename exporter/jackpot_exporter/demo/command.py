@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from types import FrameType
 
 import click
 from rich.console import Console
@@ -15,6 +13,7 @@ from rich.live import Live
 from ..config import parse_duration
 from ..errors import ToolError
 from . import fault_control
+from .ending import Ending, heeding_signals
 from .fault_switches import Switches, known_faults
 from .simulation import systems
 from .site import JACKPOT
@@ -65,15 +64,18 @@ def demo(
     """Simulated systems on real servers, the exporter, Prometheus and Alertmanager, live."""
     if context.invoked_subcommand:
         return
-    signal.signal(signal.SIGTERM, _interrupt)
     console = Console()
+
+    def say(what: str) -> None:
+        console.print(f"starting {what}")
+
     try:
-        with _running(packs, rate, error_share, lambda what: console.print(f"starting {what}")) as stack:
+        with heeding_signals() as ending, _running(packs, rate, error_share, say) as stack:
             for name, address in stack.addresses().items():
                 console.print(f"{name:>20}  {address}", highlight=False, soft_wrap=True)
             end = time.monotonic() + (duration if duration is not None else float("inf"))
             with _switchable(stack, faults):
-                (_show_live if console.is_terminal else _show_plain)(console, stack, end)
+                (_show_live if console.is_terminal else _show_plain)(console, stack, ending, end)
     except KeyboardInterrupt:
         pass
     console.print("stopped; nothing stays behind")
@@ -114,16 +116,16 @@ def _switchable(stack: Demo, faults: tuple[str, ...]) -> Iterator[None]:
             switches.close()
 
 
-def _show_live(console: Console, stack: Demo, end: float) -> None:
+def _show_live(console: Console, stack: Demo, ending: Ending, end: float) -> None:
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        while time.monotonic() < end:
+        while time.monotonic() < end and not ending.is_asked:
             found = _try_look(stack)
             live.update(render(stack, found) if found else "the exporter does not answer", refresh=True)
             time.sleep(_REFRESH_SECONDS)
 
 
-def _show_plain(console: Console, stack: Demo, end: float) -> None:
-    while time.monotonic() < end:
+def _show_plain(console: Console, stack: Demo, ending: Ending, end: float) -> None:
+    while time.monotonic() < end and not ending.is_asked:
         found = _try_look(stack)
         console.print(plain_line(found) if found else "the exporter does not answer", highlight=False, soft_wrap=True)
         time.sleep(min(_PLAIN_SECONDS, max(0.1, end - time.monotonic())))
@@ -134,7 +136,3 @@ def _try_look(stack: Demo) -> Look | None:
         return look(stack)
     except OSError:
         return None
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
