@@ -59,6 +59,7 @@ ALLOWED: dict[str, set[str]] = {
     "packs": set(),
     "bundle": {*CORE, "collectors", "packsettings", "queries", "telemetry", "tools", "yamlfile"},
     "alerts": {"clients", "config", "errors", "redaction"},
+    "report": {"alerts", "clients", "config", "errors", "redaction"},
     "demo": {"bundle", "config", "errors", "packsettings", "tools"},
     "cli": {"check", "config", "errors", "logs", "redaction", "serve", "collectors", "shards", "web"},
     "__main__": {"cli", "logs"},

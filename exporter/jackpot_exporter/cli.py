@@ -55,6 +55,7 @@ _LATER = {
     "demo": (".demo.command:demo", "; it needs the extra: pip install 'jackpot-exporter[demo]'"),
     "generate": (".bundle.command:generate_command", "; it needs the extra: pip install 'jackpot-exporter[bundle]'"),
     "grafana": (".bundle.access_command:grafana", "; it needs the extra: pip install 'jackpot-exporter[bundle]'"),
+    "report": (".report.command:report", ""),
     "tools": (".tools.command:tools", ""),
 }
 """Commands of parts that most runs never load: where each is, and what to do when it cannot be imported."""

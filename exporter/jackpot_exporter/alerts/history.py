@@ -29,9 +29,9 @@ class Episode:
 
 
 async def read_history(prometheus: Prometheus, seconds: float, now: datetime) -> list[Episode]:
-    """Everything that fired in the last `seconds`, the latest first."""
+    """Everything that fired in the `seconds` before `now`, the latest first."""
     selector = 'ALERTS{alertstate="firing",severity!="none"}'
-    series = await prometheus.query(f"{selector}[{max(1, round(seconds))}s]")
+    series = await prometheus.query(f"{selector}[{max(1, round(seconds))}s]", at=now.timestamp())
     found = [episode for one in series for episode in _episodes(one["metric"], one["values"], now)]
     return sorted(found, key=lambda episode: episode.started_at, reverse=True)
 

@@ -31,6 +31,7 @@ class Silence:
     """Those that ask for equality."""
     author: str
     comment: str
+    starts_at: datetime
     ends_at: datetime
     is_active: bool
 
@@ -101,6 +102,7 @@ def read_silence(entry: Mapping[str, Any]) -> Silence:
         matchers={one["name"]: one["value"] for one in equal},
         author=entry["createdBy"],
         comment=entry["comment"],
+        starts_at=datetime.fromisoformat(entry["startsAt"]),
         ends_at=datetime.fromisoformat(entry["endsAt"]),
         is_active=entry["status"]["state"] == "active",
     )

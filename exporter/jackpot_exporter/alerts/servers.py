@@ -27,17 +27,20 @@ _BODY_MAX_BYTES = 64 * 1024 * 1024
 class _Server:
     name = ""
 
-    def __init__(self, client: HttpClient, url: str, options: HttpOptions) -> None:
+    def __init__(
+        self, client: HttpClient, url: str, options: HttpOptions, within_seconds: float = _WITHIN_SECONDS
+    ) -> None:
         self.url = url.rstrip("/")
         redact.learn(url)
         self._client = client
+        self._within_seconds = within_seconds
         self._options = options.model_copy(update={"headers": {**options.headers, "Content-Type": "application/json"}})
 
     async def _ask(self, path: str, method: str = "GET", body: object = None) -> bytes:
         content = None if body is None else json.dumps(body).encode()
         request = Request(self.url + path, method, content, body_max_bytes=_BODY_MAX_BYTES)
         try:
-            answer = await self._client.fetch(request, self._options, _WITHIN_SECONDS)
+            answer = await self._client.fetch(request, self._options, self._within_seconds)
         except SourceError as error:
             raise type(error)(redact(f"{self.name} at {self.url}: {error}")) from None
         if not 200 <= answer.status < 300:
@@ -59,10 +62,10 @@ class Alertmanager(_Server):
     async def alerts(self) -> list[Alert]:
         return [read_alert(entry) for entry in await self._ask_json("/api/v2/alerts")]
 
-    async def silences(self) -> list[Silence]:
-        """The active ones."""
+    async def silences(self, *, also_ended: bool = False) -> list[Silence]:
+        """The active ones, or all that it remembers."""
         found = [read_silence(entry) for entry in await self._ask_json("/api/v2/silences")]
-        return [silence for silence in found if silence.is_active]
+        return [silence for silence in found if also_ended or silence.is_active]
 
     async def silence(
         self, matchers: Mapping[str, str], until: datetime, now: datetime, author: str, comment: str, replaces: str = ""
@@ -102,9 +105,10 @@ class Alertmanager(_Server):
 class Prometheus(_Server):
     name = "Prometheus"
 
-    async def query(self, promql: str) -> list[dict[str, Any]]:
-        """The series of an instant query."""
-        answer = await self._ask_json("/api/v1/query", query=promql)
+    async def query(self, promql: str, at: float | None = None) -> list[dict[str, Any]]:
+        """The series of an instant query; `at` in Unix seconds, or the server's own now."""
+        when = {} if at is None else {"time": str(at)}
+        answer = await self._ask_json("/api/v1/query", query=promql, **when)
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
 
