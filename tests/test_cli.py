@@ -26,7 +26,7 @@ def run(tmp_path: Path) -> Run:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
             cwd=tmp_path,
             env=clean | environment,
         )

@@ -131,8 +131,8 @@ def test_serve(folder: Path) -> None:
     command[0] = f"{Path(sys.executable).parent}/{command[0]}"
 
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL) as serving:
-        page = eventually(lambda: fetch(f"http://127.0.0.1:{port}/").decode(), within=10)
-        eventually(lambda: fetch(f"http://127.0.0.1:{port}/-/ready"), within=10)
+        page = eventually(lambda: fetch(f"http://127.0.0.1:{port}/").decode(), within=60)
+        eventually(lambda: fetch(f"http://127.0.0.1:{port}/-/ready"), within=60)
         serving.terminate()
 
     assert serving.returncode == 0

@@ -52,8 +52,8 @@ def test_nothing_is_left_of_a_process_that_ended(how: str) -> None:
         if how != "exit":
             parent.kill()
 
-    eventually(lambda: not any(_is_alive(pid) for pid in started["pids"]), within=15)
-    eventually(lambda: not any(Path(folder).exists() for folder in started["folders"]), within=15)
+    eventually(lambda: not any(_is_alive(pid) for pid in started["pids"]), within=30)
+    eventually(lambda: not any(Path(folder).exists() for folder in started["folders"]), within=30)
     assert segment not in _segments()
 
 
@@ -146,7 +146,7 @@ def test_prometheus_scrapes_and_reloads(version: int | None, prometheus: Callabl
     itself = {"job_name": "itself", "static_configs": [{"targets": [f"127.0.0.1:{server.port}"]}]}
     server.reload({"global": {"scrape_interval": "100ms", "scrape_timeout": "100ms"}, "scrape_configs": [itself]})
 
-    eventually(lambda: [one for one in server.query("up") if one["value"][1] == "1"], within=15)
+    eventually(lambda: [one for one in server.query("up") if one["value"][1] == "1"], within=30)
     assert [target["health"] for target in server.targets()] == ["up"]
 
 

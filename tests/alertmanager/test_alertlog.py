@@ -30,9 +30,9 @@ def test_every_alert_is_written_down_when_it_begins_and_when_it_ends(
     routing = {"log": {"url": f"{watched.url}/alertlog"}, "timing": {"group_wait": "0s", "group_interval": "1s"}}
     with SinkProcess() as sink, SiteAlertmanager(write_site(tmp_path, sink, {"routing": routing})) as server:
         server.post_alerts([{"labels": LABELS, "annotations": {"summary": "A jackpot pool is below zero."}}])
-        begun = eventually(lambda: entries(watched, "firing"), within=20)[0]
+        begun = eventually(lambda: entries(watched, "firing"), within=40)[0]
         server.post_alerts([{"labels": LABELS, "annotations": {}, "endsAt": begun["started"]}])
-        ended = eventually(lambda: entries(watched, "resolved"), within=20)[0]
+        ended = eventually(lambda: entries(watched, "resolved"), within=40)[0]
 
     assert begun["alertname"] == ended["alertname"] == "JackpotPoolNegative"
     assert (begun["service"], begun["severity"], begun["priority"]) == ("demo", "critical", "P1")

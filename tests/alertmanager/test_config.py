@@ -49,7 +49,7 @@ def test_the_strict_matchers_of_newer_versions_accept_it(generated: tuple[str, P
 def check(version: str, file: Path, *options: str) -> subprocess.CompletedProcess[str]:
     amtool = str(tools.find("amtool", VERSIONS[version]))
     command = [amtool, *options, "check-config", str(file)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @versions

@@ -61,7 +61,7 @@ class Bench:
         def found() -> list[Notification]:
             return [one for one in self.sink.received() if one.service == service and word in one.title + one.text]
 
-        return eventually(found, within=10)[0]
+        return eventually(found, within=30)[0]
 
 
 @pytest.fixture(scope="module", params=["0.25", "0.33"])

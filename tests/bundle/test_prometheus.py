@@ -105,13 +105,13 @@ def test_no_rule_fails_with_two_exporters(version: int | None, hasty_rules: Path
             ],
         }
         with PrometheusServer(config, version=version) as server:
-            eventually(lambda: len(server.query("jackpot_up")) == 2, within=20)
+            eventually(lambda: len(server.query("jackpot_up")) == 2, within=60)
             seen = {group["name"]: group["lastEvaluation"] for group in _groups(server)}
             eventually(
-                lambda: all(group["lastEvaluation"] > seen[group["name"]] for group in _groups(server)), within=20
+                lambda: all(group["lastEvaluation"] > seen[group["name"]] for group in _groups(server)), within=60
             )
             eventually(
-                lambda: server.query('incident:firing_age:seconds{incident="JackpotIntegrityViolation"}'), within=20
+                lambda: server.query('incident:firing_age:seconds{incident="JackpotIntegrityViolation"}'), within=60
             )
             rules = server.rules()
 

@@ -57,7 +57,7 @@ class NodeExporter(ServerProcess):
             return False
 
     def samples(self) -> Samples:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30) as answer:
             return samples(answer.read().decode())
 
 

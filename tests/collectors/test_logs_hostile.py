@@ -105,9 +105,9 @@ async def test_a_backlog_never_holds_up_the_event_loop(tmp_path: Path, line: byt
 async def test_a_backlog_is_read_over_several_rounds(tmp_path: Path) -> None:
     """A round ends with its time, not with the backlog, and each shows where it is."""
     writer = LogWriter(tmp_path / "app.log")
-    for _ in range(40):
+    for _ in range(60):
         writer.write(2500)
-    follower = LogTail(writer.path, tmp_path / "state", timeout_seconds=0.05)
+    follower = LogTail(writer.path, tmp_path / "state", timeout_seconds=0.15)
 
     rounds = [await follower.collect()]
     while tail(rounds[-1], "unread_bytes"):

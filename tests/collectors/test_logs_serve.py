@@ -72,7 +72,7 @@ def test_once_beside_it_counts_nothing_twice(running: ExporterProcess, writer: L
 
     command = [sys.executable, "-m", "jackpot_exporter", "once", "--collector", "logs", "--config.file"]
     text = subprocess.run(
-        [*command, running.settings_path], capture_output=True, check=True, text=True, timeout=30
+        [*command, running.settings_path], capture_output=True, check=True, text=True, timeout=60
     ).stdout
     writer.write(100)
     eventually(lambda: has_all(running, writer))

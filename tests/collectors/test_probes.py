@@ -275,7 +275,7 @@ async def test_a_websocket_is_opened_and_answers_a_ping(authority: Authority, is
     assert found.value("probe_success") == 1, reason(found)
     assert found.value("probe_websocket_status_code") == 101
     assert found.value("probe_websocket_connection_upgraded") == 1
-    assert 0 < (found.value("probe_websocket_ping_seconds") or 0) < 1
+    assert 0 < (found.value("probe_websocket_ping_seconds") or 0) < 5
     assert found.value("probe_ssl_earliest_cert_expiry") == (authority.expiry("socket") if is_secure else None)
 
 
@@ -344,7 +344,7 @@ async def test_a_hostile_server_only_fails_its_own_probe(name: str) -> None:
 
     assert found.outcome is Outcome.OK
     assert found.by("probe_success", "probe") == {"p0": 0, "p1": 1}
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 10
 
 
 async def test_an_expression_on_one_endless_line_does_not_hold_up_the_loop() -> None:
@@ -352,7 +352,7 @@ async def test_an_expression_on_one_endless_line_does_not_hold_up_the_loop() -> 
     found = await tried_on(http(b"a" * 1_000_000), body_matches="a.*b.*c")
 
     assert found.value("probe_failed_due_to_regex") == 1
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
 
 
 async def test_probes_that_all_hang_are_all_failing_in_time() -> None:
@@ -361,10 +361,10 @@ async def test_probes_that_all_hang_are_all_failing_in_time() -> None:
 
     async with answering(mute) as server:
         started = time.monotonic()
-        found = await tried(*({"url": server.url} for _ in range(600)), interval=4)
+        found = await tried(*({"url": server.url} for _ in range(600)), interval=8)
 
     assert found.outcome is Outcome.OK
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 8
     assert set(found.by("probe_success", "probe").values()) == {0}
     assert len(found.by("probe_success", "probe")) == 600
 

@@ -62,7 +62,7 @@ async def test_every_known_version_is_read_without_a_note(closing: ExitStack, ve
 async def test_ping_and_the_state_of_the_cache_are_about_the_service(redis_server: RedisServer) -> None:
     result = await collected(redis_server.url)
 
-    assert 0 < (result.value("jackpot_cache_ping_seconds") or 0) < 1
+    assert 0 < (result.value("jackpot_cache_ping_seconds") or 0) < 5
     assert result.value("jackpot_dependency_up", dependency="cache") == 1
     assert result.value("jackpot_dependency_response_seconds", dependency="cache") == result.value(
         "jackpot_cache_ping_seconds"
@@ -143,7 +143,7 @@ async def test_slow_log_gives_its_last_entry(private_redis: RedisServer) -> None
     assert empty.value("redis_last_slow_execution_timestamp_seconds") is None
     assert result.value("redis_slowlog_length") == 1
     assert result.value("redis_slowlog_last_id") == 0
-    assert 0.005 <= (result.value("redis_last_slow_execution_duration_seconds") or 0) < 1
+    assert 0.005 <= (result.value("redis_last_slow_execution_duration_seconds") or 0) < 5
     assert abs((result.value("redis_last_slow_execution_timestamp_seconds") or 0) - time.time()) < 30
 
 
@@ -206,9 +206,9 @@ async def test_the_append_only_file_is_shown_when_it_is_in_use(closing: ExitStac
 async def test_both_ends_of_replication_are_shown(private_redis: RedisServer, closing: ExitStack) -> None:
     replica = closing.enter_context(RedisServer("--replicaof", f"127.0.0.1 {private_redis.port}"))
     with private_redis.client() as client, replica.client() as replica_client:
-        eventually(lambda: replica_client.info("replication")["master_link_status"] == "up", within=20)
+        eventually(lambda: replica_client.info("replication")["master_link_status"] == "up", within=60)
         client.set("a", "1")
-        eventually(lambda: client.info("replication")["slave0"]["state"] == "online", within=20)
+        eventually(lambda: client.info("replication")["slave0"]["state"] == "online", within=60)
 
         master, slave = await collected(private_redis.url), await collected(replica.url)
 
@@ -226,9 +226,9 @@ async def test_both_ends_of_replication_are_shown(private_redis: RedisServer, cl
 async def test_a_lost_master_shows_as_a_link_that_is_down(private_redis: RedisServer, closing: ExitStack) -> None:
     replica = closing.enter_context(RedisServer("--replicaof", f"127.0.0.1 {private_redis.port}"))
     with replica.client() as client:
-        eventually(lambda: client.info("replication")["master_link_status"] == "up", within=20)
+        eventually(lambda: client.info("replication")["master_link_status"] == "up", within=60)
         private_redis.kill()
-        eventually(lambda: client.info("replication")["master_link_status"] == "down", within=20)
+        eventually(lambda: client.info("replication")["master_link_status"] == "down", within=60)
 
     result = await collected(replica.url)
 

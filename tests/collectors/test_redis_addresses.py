@@ -53,12 +53,12 @@ async def test_sentinels_name_the_master_also_after_a_failover(private_redis: Re
     replica = closing.enter_context(RedisServer("--replicaof", f"127.0.0.1 {private_redis.port}"))
     sentinel = closing.enter_context(Sentinel(private_redis))
     with sentinel.client() as client:
-        eventually(lambda: client.sentinel_slaves("cache"), within=20)
+        eventually(lambda: client.sentinel_slaves("cache"), within=60)
 
     async with watching(f"sentinel://127.0.0.1:1,127.0.0.1:{sentinel.port}/cache") as watch:
         assert await _port(watch) == private_redis.port
         private_redis.kill()
-        await eventually_async(lambda: _is_read(watch, replica.port), within=30)
+        await eventually_async(lambda: _is_read(watch, replica.port), within=60)
 
 
 async def test_a_sentinel_itself_tells_of_the_masters_it_watches(
@@ -67,7 +67,7 @@ async def test_a_sentinel_itself_tells_of_the_masters_it_watches(
     replica = closing.enter_context(RedisServer("--replicaof", f"127.0.0.1 {private_redis.port}"))
     sentinel = closing.enter_context(Sentinel(private_redis))
     with sentinel.client() as client:
-        eventually(lambda: client.sentinel_slaves("cache"), within=20)
+        eventually(lambda: client.sentinel_slaves("cache"), within=60)
 
     before = await _sentinel_says(sentinel, status=1, replicas=1)
     replica.kill()
@@ -95,7 +95,7 @@ async def _sentinel_says(sentinel: RedisServer, status: int, replicas: int) -> C
         seen = [result.families[name].samples[0].value for name in names]
         return [result] if seen == [status, replicas] else []
 
-    return (await eventually_async(look, within=20))[0]
+    return (await eventually_async(look, within=60))[0]
 
 
 async def test_a_node_of_a_cluster_tells_of_the_cluster(closing: ExitStack) -> None:
@@ -104,7 +104,7 @@ async def test_a_node_of_a_cluster_tells_of_the_cluster(closing: ExitStack) -> N
         client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_000)
         partly = await collected(f"redis://127.0.0.1:1,127.0.0.1:{node.port}")
         client.execute_command("CLUSTER ADDSLOTSRANGE", 16_001, 16_383)
-        eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", within=20)
+        eventually(lambda: client.execute_command("CLUSTER INFO")["cluster_state"] == "ok", within=60)
         whole = await collected(node.url)
 
     assert partly.value("redis_cluster_enabled") == 1

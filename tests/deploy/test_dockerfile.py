@@ -96,7 +96,7 @@ def test_what_it_starts_is_a_command_of_ours() -> None:
     command = [*instruction("ENTRYPOINT"), *instruction("CMD")]
     command[0] = str(Path(sys.executable).parent / command[0])
 
-    done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=60, check=True)
 
     assert command[1:] == ["serve"]
     assert ":7777" in done.stdout
@@ -109,7 +109,7 @@ def test_its_health_check_knows_well_from_ill(exporter: Callable[..., ExporterPr
 
     def check(port: int) -> int:
         command = [sys.executable, *(word.replace(":7777/", f":{port}/") for word in rest)]
-        return subprocess.run(command, capture_output=True, timeout=30, check=False).returncode
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
     assert check(well.port) == 0
     assert check(free_port()) != 0

@@ -89,7 +89,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
         labels = {"alertname": "JackpotCacheDown", "incident": "JackpotCacheDown", "service": "jackpot"}
         more = {"pack": "jackpot", "severity": "critical", "priority": "P1", "channels": "/slack/"}
         fire(running.address("alertmanager", 9093), {**labels, **more})
-        eventually(lambda: running.health_check("prometheus").returncode == 0, within=20)
+        eventually(lambda: running.health_check("prometheus").returncode == 0, within=60)
         yield running
 
 
@@ -99,7 +99,7 @@ def fire(address: str, labels: dict[str, str]) -> None:
         data=json.dumps([{"labels": labels, "annotations": {"summary": "Redis is down."}}]).encode(),
         headers={"Content-Type": "application/json"},
     )
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5).close()
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20).close()
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -122,7 +122,7 @@ def test_probes_and_settings_are_the_programs(exporter: Callable[..., ExporterPr
     running = exporter()
 
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
-        eventually(lambda path=container[probe]["httpGet"]["path"]: running.get(path), within=10)  # type: ignore[misc]
+        eventually(lambda path=container[probe]["httpGet"]["path"]: running.get(path), within=30)  # type: ignore[misc]
     mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
     settings = yaml.safe_load((BASE / "settings.yaml").read_text())
     paths = [settings["state_dir"], settings["postgres"]["password_file"], settings["redis"]["password_file"]]
@@ -182,7 +182,7 @@ def test_prometheus_makes_the_labels_that_rules_go_by(
         version=3,
     )
 
-    (series,) = eventually(lambda: server.query("up"), within=10)
+    (series,) = eventually(lambda: server.query("up"), within=30)
 
     assert set(series["metric"]) == {"__name__", "job", "instance", "service"}
     assert (series["metric"]["job"], series["metric"]["service"]) == ("jackpot-exporter", "jackpot")

@@ -14,7 +14,7 @@ SCRIPTS = [path for path in sorted((ROOT / "deploy").rglob("*")) if path.is_file
 
 def shellcheck(path: Path) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "shellcheck"), str(path)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))

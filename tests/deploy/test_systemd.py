@@ -235,7 +235,7 @@ def rotate(config: Path, state: Path) -> None:
     now = int(time.time())
     eventually(lambda: int(time.time()) > now)
     command = [str(find("logrotate")), "--force", "--state", str(state), str(config)]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 async def test_the_log_is_rotated_and_no_line_is_lost(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class Chain:
         ]
 
     def page(
-        self, service: str, *, to: str = "", status: str = "firing", says: str = "", within: float = 15
+        self, service: str, *, to: str = "", status: str = "firing", says: str = "", within: float = 40
     ) -> Notification:
         """The first such notification, waited for."""
         return eventually(lambda: self.told(service, to=to, status=status, says=says), within=within)[0]
@@ -129,7 +129,7 @@ def run_alerts(chain: Chain, *arguments: str) -> subprocess.CompletedProcess[str
     """`jackpot-exporter alerts` against the chain."""
     where = ["--alertmanager.url", chain.alertmanager.url, "--prometheus.url", chain.prometheus.url]
     command = [sys.executable, "-m", "jackpot_exporter", "alerts", *where, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
 
 
 def wait_for_alertmanagers(chain: Chain) -> None:
@@ -138,7 +138,7 @@ def wait_for_alertmanagers(chain: Chain) -> None:
     def known() -> int:
         return len(chain.prometheus.api("/api/v1/alertmanagers")["data"]["activeAlertmanagers"])
 
-    eventually(lambda: known() == len(chain.alertmanagers), within=20)
+    eventually(lambda: known() == len(chain.alertmanagers), within=60)
 
 
 class _Member(SiteAlertmanager):

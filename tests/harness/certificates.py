@@ -10,7 +10,7 @@ _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
 def _openssl(*arguments: str) -> str:
-    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True, timeout=30).stdout
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 class Authority:

@@ -47,7 +47,7 @@ def compose_config(*arguments: str, text: str | None = None) -> subprocess.Compl
     """`docker compose config`, of the shipped file or of `text`."""
     which = ["-f", str(FILE)] if text is None else ["--project-directory", str(ROOT), "-f", "-"]
     command = [str(find("docker-compose", 2)), *which, "config", *arguments]
-    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
 
 
 def load_composition() -> dict[str, Any]:

@@ -84,7 +84,7 @@ class LogTail:
     """The collector; `restart` is what a new process would be."""
 
     def __init__(
-        self, path: Path | str, folder: Path | str | None, *, timeout_seconds: float = 10.0, **settings: Any
+        self, path: Path | str, folder: Path | str | None, *, timeout_seconds: float = 60.0, **settings: Any
     ) -> None:
         self._settings = {"path": str(path), "name": "test", "start": "beginning", **settings}
         self._folder = folder
@@ -95,7 +95,7 @@ class LogTail:
         target: Any = compose([TYPE.section]).model_validate({"state_dir": self._folder, "logs": [self._settings]})
         collector = TYPE.build(target.logs, self._timeout_seconds, Clients(target))
         assert collector is not None
-        self._job = Job(TYPE.name, collector, 15.0, 10.0)
+        self._job = Job(TYPE.name, collector, 15.0, 100.0)
 
     def log(self) -> Any:
         """The one log of the collector."""

@@ -17,7 +17,7 @@ def run_script(server: PostgresServer, name: str, database: str = "postgres", **
     """Run a script of `deploy/sql/` with psql as the superuser; fail with what psql said."""
     options = [f"--set={key}={value}" for key, value in {"ON_ERROR_STOP": "1", **variables}.items()]
     command = [str(find("psql")), "-X", "-q", *options, "-f", str(SCRIPTS / name), server.dsn_of(database)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert not ended.returncode, ended.stderr
 
 

@@ -159,7 +159,7 @@ def test_a_reload_takes_new_settings(own_exporter: ExporterProcess, settings: di
 
     os.kill(own_exporter.pid, signal.SIGHUP)
 
-    eventually(lambda: own_exporter.value("other_pool_amount_cents") == 500, within=5)
+    eventually(lambda: own_exporter.value("other_pool_amount_cents") == 500)
     assert own_exporter.value("jackpot_exporter_config_last_reload_successful") == 1
 
 
@@ -195,9 +195,9 @@ def test_sigterm_ends_it_in_order(settings: dict[str, Any], postgres: PostgresSe
 
         running.terminate()
 
-        assert running.wait(5) == 0
+        assert running.wait(30) == 0
         asked = f"select count(*) from pg_stat_activity where client_port in ({ports})"
-        eventually(lambda: postgres.execute(asked)[0][0] == 0, within=3)
+        eventually(lambda: postgres.execute(asked)[0][0] == 0)
 
 
 def test_a_taken_port_is_told_without_a_traceback() -> None:
@@ -207,7 +207,7 @@ def test_a_taken_port_is_told_without_a_traceback() -> None:
             ["jackpot-exporter", "serve", "--web.listen-address", f"127.0.0.1:{port}"],
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=False,
             env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         )
@@ -230,7 +230,7 @@ def test_a_real_prometheus_takes_it_in(exporter: ExporterProcess, version: int |
     }
 
     with PrometheusServer(config, version=version, port=free_port()) as prometheus:
-        eventually(lambda: prometheus.query("jackpot_pool_amount_cents"), within=15)
+        eventually(lambda: prometheus.query("jackpot_pool_amount_cents"), within=30)
         target = prometheus.targets()[0]
         dropped = prometheus.query("scrape_samples_scraped - scrape_samples_post_metric_relabeling")
         amount = prometheus.query("jackpot_pool_amount_cents")[0]
