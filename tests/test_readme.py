@@ -101,7 +101,9 @@ def test_the_two_commands_of_the_first_screen() -> None:
 def test_the_package_installs_as_the_readme_says(tmp_path: Path) -> None:
     """From the sources alone, with the dependencies of this environment instead of a download of them."""
     sources = tmp_path / "sources"
-    shutil.copytree(ROOT, sources, ignore=shutil.ignore_patterns(".venv", ".git", ".*_cache", "__pycache__"))
+    shutil.copytree(
+        ROOT, sources, ignore=shutil.ignore_patterns(".venv", ".git", ".hypothesis", ".*_cache", "__pycache__")
+    )
     python = sys.executable
     build = f"{python} -m hatchling build -t wheel -d wheels && {python} -m zipfile -e wheels/*.whl unpacked"
     for command in (f"{python} -m venv --without-pip --system-site-packages venv", build):

@@ -26,7 +26,7 @@ def run_promtool(promtool: Path, *arguments: str | Path) -> Verdict:
         [promtool, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         env={**os.environ, "GOGC": "400"},  # a storage for each case: collecting less often saves a third
     )
