@@ -21,6 +21,13 @@ log = logging.getLogger(__name__)
 MAIN = ""
 """The name of the target whose settings stand at the top of the file."""
 
+_STAGGER_SECONDS = 0.05
+"""How much later each target begins than the one before it, and stays for ever.
+
+A round of one target is some 20 ms of this one thread. Two hundred that began together would keep it busy for seconds
+in each interval, in which every scrape waits and deadlines pass for no fault of the sources.
+"""
+
 
 class Engine:
     """One target being sampled."""
@@ -30,11 +37,15 @@ class Engine:
         jobs, stale_after = _jobs(target, self._clients, only)
         self.store = Store(target.namespace, stale_after, telemetry)
         self.runner = Runner(jobs, self.store)
+        self._interval = target.interval
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, on_end: Callable[[asyncio.Task[None]], None]) -> None:
-        """Begin to sample in the background; `on_end` is called when that ends for any reason."""
-        self._task = asyncio.create_task(self.runner.run())
+    def start(self, on_end: Callable[[asyncio.Task[None]], None], place: int = 0) -> None:
+        """Begin to sample in the background; `on_end` is called when that ends for any reason.
+
+        `place` is that among the targets, which take turns to begin.
+        """
+        self._task = asyncio.create_task(self.runner.run(place * _STAGGER_SECONDS % self._interval))
         self._task.add_done_callback(on_end)
 
     async def stop(self) -> None:
@@ -75,8 +86,8 @@ class Exporter:
         self.process.set_reloaded(time.time())
 
     def start(self) -> None:
-        for engine in self.engines.values():
-            engine.start(self._on_end)
+        for place, engine in enumerate(self.engines.values()):
+            engine.start(self._on_end, place)
 
     async def wait(self) -> None:
         """Until a runner ends; raises what ended it."""

@@ -45,8 +45,9 @@ class Runner:
         self._reporter = _Reporter()
         self._known = {job.name: Known() for job in jobs}
 
-    async def run(self) -> None:
-        """Run every job for ever; raises only for a bug of the runner."""
+    async def run(self, delay_seconds: float = 0.0) -> None:
+        """Run every job for ever, beginning after the delay; raises only for a bug of the runner."""
+        await asyncio.sleep(delay_seconds)
         async with asyncio.TaskGroup() as tasks:
             for job in self._jobs:
                 tasks.create_task(self._repeat(job), name=f"collector {job.name}")

@@ -1,0 +1,140 @@
+"""Two hundred deployments from one process: each on its own, in time and in failure."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import psutil
+import pytest
+
+from harness.exporter import ExporterProcess
+from harness.proxy import FaultProxy
+from harness.waiting import eventually
+from jackpot_exporter.demo.servers import PostgresServer, RedisServer, free_port
+
+TARGETS = 200
+DATABASES = 10
+INTERVAL = 6.0
+AMOUNT = "jackpot_pool_amount_cents"
+TABLE = """
+create table jackpots (
+    "group" text primary key, current_amount bigint, total_contributions bigint, total_wins bigint,
+    last_won_amount bigint, last_won_at timestamptz, version bigint, created_at timestamptz, updated_at timestamptz
+);
+insert into jackpots values ('mega', {amount}, 0, 0, null, null, 1, now(), now())
+"""
+NAMES = [f"brand-{number}" for number in range(TARGETS)]
+SPARED = (
+    "activity",
+    "database",
+    "statements",
+    "sizes",
+    "tables",
+    "vacuum",
+    "io",
+    "settings",
+    "replication",
+    "wal",
+    "locks",
+)
+"""Collectors of PostgreSQL that this test can do without, to be quick on a busy machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The server of all targets, the exporter, and the one target's way that the test may bar."""
+
+    server: PostgresServer
+    exporter: ExporterProcess
+    way: FaultProxy
+
+    def values(self, target: str, sample: str) -> dict[str, float]:
+        """By the collector that they are about, where they are; read without a parser, for it is two hundred times."""
+        text = self.exporter.get(f"/probe?target={target}").decode()
+        found = re.findall(rf'^{sample}{{(?:collector="(\w+)")?[^}}]*}} (\S+)$', text, re.MULTILINE)
+        return {collector: float(value) for collector, value in found}
+
+    def is_up(self, target: str, collector: str) -> bool:
+        return self.values(target, "jackpot_exporter_collector_up").get(collector) == 1
+
+    def age(self, target: str, collector: str) -> float:
+        return self.values(target, "jackpot_exporter_collector_age_seconds")[collector]
+
+
+def block(dsn: str, redis_url: str, database: str) -> dict[str, Any]:
+    off = {name: {"enabled": False} for name in SPARED}
+    postgres = {"dsn": dsn, "databases": [database], "connect_timeout": "2s", **off}
+    return {"postgres": postgres, "redis": {"url": redis_url}, "host": {"enabled": False}}
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    """Further ones beside the two hundred: one behind a proxy, one where nobody listens."""
+    with ExitStack() as stack:
+        server = stack.enter_context(PostgresServer(settings={"max_connections": 700, "shared_buffers": "32MB"}))
+        redis = stack.enter_context(RedisServer())
+        dsns = {}
+        for number in range(DATABASES):
+            name = f"brand_{number}"
+            dsns[name] = server.create_database(name)
+            server.execute(TABLE.format(amount=1_000 + number), database=name)
+        targets = {}
+        for number, target in enumerate(NAMES):
+            name = f"brand_{number % DATABASES}"
+            targets[target] = block(dsns[name], f"redis://127.0.0.1:{redis.port}/{number % 16}", name)
+        way = stack.enter_context(FaultProxy(server.port))
+        targets["behind"] = block(f"postgresql://postgres@127.0.0.1:{way.port}/brand_0", redis.url, "brand_0")
+        targets["gone"] = block(f"postgresql://postgres@127.0.0.1:{free_port()}/brand_0", redis.url, "brand_0")
+        settings = {"interval": f"{INTERVAL}s", "host": {"enabled": False}, "targets": targets}
+        exporter = stack.enter_context(ExporterProcess(settings))
+        eventually(lambda: exporter.get("/-/ready"), within=120)
+        yield Scene(server, exporter, way)
+
+
+def test_every_target_is_watched_and_found(scene: Scene) -> None:
+    found = {group["labels"]["__param_target"] for group in json.loads(scene.exporter.get("/sd"))}
+
+    amounts = {name: {"": 1_000 + number % DATABASES} for number, name in enumerate(NAMES)}
+    wait_for(NAMES, lambda name: scene.values(name, AMOUNT) == amounts[name])
+    assert found == {*NAMES, "behind", "gone"}
+    assert not scene.is_up("gone", "postgres")
+    assert scene.is_up("gone", "redis")
+
+
+def test_what_fails_harms_no_other_target(scene: Scene) -> None:
+    """A server that says nothing, and a table that is locked for a tenth of the targets."""
+    locked, well = NAMES[::DATABASES], [name for number, name in enumerate(NAMES) if number % DATABASES]
+    eventually(lambda: scene.is_up("behind", "pools"), within=60)
+
+    with scene.server.connect("brand_0") as locker:
+        locker.execute("begin; lock table jackpots in access exclusive mode")
+        scene.way.mute()
+        began = time.monotonic()
+        wait_for(locked, lambda name: not scene.is_up(name, "pools") and scene.is_up(name, "postgres"))
+        wait_for(well, lambda name: scene.is_up(name, "pools") and scene.age(name, "pools") < time.monotonic() - began)
+        wait_for(["behind"], lambda name: not scene.is_up(name, "postgres") and scene.is_up(name, "redis"))
+    scene.way.pass_through()
+
+    wait_for([*locked, "behind"], lambda name: scene.is_up(name, "pools"))
+
+
+def wait_for(names: list[str], is_so: Callable[[str], bool]) -> None:
+    """Until it is so of each."""
+    for name in names:
+        eventually(partial(is_so, name), within=60)
+
+
+def test_a_target_is_cheap(scene: Scene) -> None:
+    """Bounds with room for a crowded machine; docs/sizing.md has what was measured."""
+    process = psutil.Process(scene.exporter.pid)
+    threads = process.num_threads()
+
+    assert process.memory_info().rss / TARGETS < 2 * 2**20
+    assert threads < 30
