@@ -155,13 +155,11 @@ class Store:
         stale_after: Mapping[str, float],
         telemetry: Telemetry,
         clock: Callable[[], float] = time.monotonic,
-        wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.namespace = namespace
         self.telemetry = telemetry
         self._stale_after = stale_after
         self._clock = clock
-        self._time = wall_clock
         self._shown: dict[str, _Shown] = {}
         self._ready: dict[str, _Part] = {}
         self._assembly: _Assembly | None = None
@@ -195,7 +193,7 @@ class Store:
             await self._prepare_large(batch.collector, shown, now)
         self._shown[batch.collector] = shown
         self._remember(batch, now)
-        self._count(batch)
+        self._count(batch, now)
         self._own[batch.collector] = self._render_own(batch.collector)
         self._assembly = None
         if self._refresh is None:
@@ -212,7 +210,7 @@ class Store:
         now = self._clock()
         self._demand[fmt, gzipped] = now
         assembly = self._assembled(now)
-        ages = render_now([self.telemetry.ages(self._time())], self.namespace)
+        ages = render_now([self.telemetry.ages(now)], self.namespace)
         last = document([*ages.values(), *tail], fmt) + END[fmt]
         if gzipped:
             return compression.gzip_parts(assembly.pieces(fmt, only), last)
@@ -234,14 +232,14 @@ class Store:
             while past and now - past[0][0] > _REMEMBERED_SECONDS:
                 past.popleft()
 
-    def _count(self, batch: Batch) -> None:
+    def _count(self, batch: Batch, now: float) -> None:
         record = self.telemetry.of(batch.collector)
         record.outcome = batch.outcome
         record.durations.observe(batch.seconds)
         record.series = series_of(batch.families)
         record.dropped += sum(note.dropped for note in batch.notes)
         if batch.outcome.is_success:
-            record.last_success = batch.at
+            record.last_success, record.succeeded_at = batch.at, now
         else:
             record.failures[batch.outcome] += 1
         for note in batch.notes:

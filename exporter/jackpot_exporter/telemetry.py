@@ -76,6 +76,8 @@ class CollectorRecord:
         self.durations = Observations(_BOUNDS)
         self.failures = dict.fromkeys(FAILURE_REASONS, 0)
         self.last_success: float | None = None
+        self.succeeded_at: float | None = None
+        """The same on a clock that nobody sets: an age must not leap when the wall clock does."""
         self.series = 0
         self.dropped = 0
 
@@ -115,8 +117,8 @@ class Telemetry:
         yield DROPPED.sample(record.dropped, name)
 
     def ages(self, now: float) -> Frame:
-        """What changes with the clock alone; `now` is in Unix seconds."""
-        ends = {name: record.last_success for name, record in self._records.items() if record.last_success is not None}
+        """What changes with time alone; `now` is on the clock of `succeeded_at`."""
+        ends = {name: record.succeeded_at for name, record in self._records.items() if record.succeeded_at is not None}
         ages = [round(max(0.0, now - end), 3) for end in ends.values()]
         return Frame([(name,) for name in ends], (Column(AGE, ages),))
 
