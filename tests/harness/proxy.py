@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from jackpot_exporter.demo.servers import free_port
 
@@ -34,18 +34,40 @@ class Fault(Enum):
     DRIP = auto()
     GARBLE = auto()
     DELAY = auto()
+    IMPERSONATE = auto()
+    DEMAND = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class _Behaviour:
     fault: Fault = Fault.NONE
     amount: float = 0.0
+    words: bytes = b""
+    answer: bytes = b""
+
+
+class Place(Protocol):
+    """Where a proxy listens."""
+
+    @property
+    def host(self) -> str: ...
+    def listen(self, port: int) -> socket.socket: ...
+
+
+class Loopback:
+    """This machine, for this machine."""
+
+    host = "127.0.0.1"
+
+    def listen(self, port: int) -> socket.socket:
+        return socket.create_server((self.host, port))
 
 
 class FaultProxy:
     """Stands in front of a target on a port of its own; a context manager."""
 
-    def __init__(self, target_port: int, target_host: str = "127.0.0.1") -> None:
+    def __init__(self, target_port: int, target_host: str = "127.0.0.1", place: Place | None = None) -> None:
+        self.place = place or Loopback()
         self.port = free_port()
         self.target = (target_host, target_port)
         self.accepted = 0
@@ -75,7 +97,7 @@ class FaultProxy:
         self._switch(_Behaviour(Fault.MUTE))
 
     def cut(self, after_bytes: int) -> None:
-        """Reset each connection when it has answered this much."""
+        """Reset each connection when it has answered this much from now on."""
         self._switch(_Behaviour(Fault.CUT, after_bytes))
 
     def drip(self, bytes_per_second: float) -> None:
@@ -89,6 +111,22 @@ class FaultProxy:
     def delay(self, seconds: float) -> None:
         """Hold each chunk of the answer back."""
         self._switch(_Behaviour(Fault.DELAY, seconds))
+
+    def impersonate(self, answer: bytes) -> None:
+        """Be something else: whatever is asked, say this and close. Ends the connections that are open."""
+        self._switch(_Behaviour(Fault.IMPERSONATE, answer=answer))
+
+    def demand(self, words: bytes, refusal: bytes) -> None:
+        """Let only those through whose first words hold these; say the refusal to all others."""
+        self._switch(_Behaviour(Fault.DEMAND, words=words, answer=refusal))
+
+    def sever(self) -> None:
+        """Reset the open connections, and go on as before."""
+
+        async def sever() -> None:
+            self._reset_all()
+
+        self._call(sever)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -113,22 +151,26 @@ class FaultProxy:
                 self._speaking.clear()
             else:
                 self._speaking.set()
+            if behaviour.fault in (Fault.REFUSE, Fault.IMPERSONATE, Fault.DEMAND):
+                self._reset_all()
             if behaviour.fault is Fault.REFUSE:
                 self._stop_listening()
-                for writer in tuple(self._writers):
-                    _reset(writer)
             elif self._server is None:
                 await self._listen()
 
         self._call(switch)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._serve, sock=self.place.listen(self.port))
 
     def _stop_listening(self) -> None:
         if self._server:
             self._server.close()
             self._server = None
+
+    def _reset_all(self) -> None:
+        for writer in tuple(self._writers):
+            _reset(writer)
 
     async def _end(self) -> None:
         self._stop_listening()
@@ -144,14 +186,30 @@ class FaultProxy:
         self._writers.add(writer)
         try:
             with suppress(OSError):
-                await self._connect(reader, writer)
+                first = await self._admitted(reader, writer)
+                if first is not None:
+                    await self._connect(first, reader, writer)
         finally:
             self._writers.discard(writer)
             writer.transport.abort()
 
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _admitted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes | None:
+        """What was read to find out who it is; None for who has had his answer."""
+        behaviour = self._behaviour
+        if behaviour.fault not in (Fault.IMPERSONATE, Fault.DEMAND):
+            return b""
+        first = await reader.read(_CHUNK_BYTES)
+        if behaviour.fault is Fault.DEMAND and behaviour.words in first:
+            return first
+        writer.write(behaviour.answer)
+        writer.close()
+        await writer.wait_closed()
+        return None
+
+    async def _connect(self, first: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve until either side has ended; our clients never close one direction alone."""
         target_reader, target_writer = await asyncio.open_connection(*self.target)
+        target_writer.write(first)
         ways = (
             asyncio.create_task(_forward(reader, target_writer)),
             asyncio.create_task(self._answer(target_reader, writer)),
@@ -165,10 +223,12 @@ class FaultProxy:
             await asyncio.gather(*ways, return_exceptions=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answered = 0
+        answered, since = 0, self._behaviour
         while chunk := await reader.read(_CHUNK_BYTES):
             await self._speaking.wait()
-            match self._behaviour.fault, self._behaviour.amount:
+            if since is not self._behaviour:
+                answered, since = 0, self._behaviour
+            match since.fault, since.amount:
                 case Fault.CUT, limit if answered + len(chunk) > limit:
                     writer.write(chunk[: max(0, int(limit) - answered)])
                     await writer.drain()
@@ -177,7 +237,7 @@ class FaultProxy:
                 case Fault.DRIP, rate:
                     await self._drip(chunk, writer, rate)
                 case Fault.GARBLE, _:
-                    writer.write(os.urandom(len(chunk)))
+                    writer.write(_noise(len(chunk)))
                 case Fault.DELAY, seconds:
                     await asyncio.sleep(seconds)
                     writer.write(chunk)
@@ -204,6 +264,13 @@ def _reset(writer: asyncio.StreamWriter) -> None:
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
+
+
+def _noise(size: int) -> bytes:
+    """No protocol of ours begins an answer with such a byte: what waits for more would be another fault."""
+    noise = bytearray(os.urandom(size))
+    noise[0] |= 0x80
+    return bytes(noise)
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
