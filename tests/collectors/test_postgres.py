@@ -72,9 +72,13 @@ async def test_mute_server_is_down_within_the_timeout(
     assert found.value("jackpot_dependency_up", dependency="database") == 0
 
 
-@pytest.mark.parametrize("fault", ["cut", "garble", "refuse"])
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [("cut", Outcome.REFUSED), ("refuse", Outcome.REFUSED), ("garble", Outcome.BAD_DATA)],
+    ids=["cut", "refuse", "garble"],
+)
 async def test_broken_answer_is_down_and_the_next_round_recovers(
-    database: Database, proxy_to: Callable[[int], FaultProxy], fault: str
+    database: Database, proxy_to: Callable[[int], FaultProxy], fault: str, outcome: Outcome
 ) -> None:
     proxy = proxy_to(database.server.port)
     async with target(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", connect_timeout=1) as exporter:
@@ -83,7 +87,7 @@ async def test_broken_answer_is_down_and_the_next_round_recovers(
 
         found = await exporter.collect("postgres")
 
-        assert found.outcome is Outcome.REFUSED
+        assert found.outcome is outcome
         assert found.value("pg_up") == 0
         proxy.pass_through()
         assert (await exporter.collect("postgres")).value("pg_up") == 1

@@ -34,6 +34,16 @@ _CLASSES: tuple[tuple[str, type[SourceError]], ...] = (
     ("57", RefusedError),  # shutting down, starting up, crashed
 )
 
+# libpq's words for an answer that is no PostgreSQL's.
+_NONSENSE = (
+    "expected authentication request",
+    "received invalid",
+    "lost synchronization",
+    "message contents do not agree",
+    "insufficient data in",
+    "unexpected response",
+)
+
 
 def translate(error: psycopg.Error, *, timed_out: bool) -> SourceError:
     """By SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html."""
@@ -44,7 +54,7 @@ def translate(error: psycopg.Error, *, timed_out: bool) -> SourceError:
         if (error.sqlstate or "").startswith(prefix):
             return kind(message)
     if error.sqlstate is None:
-        return RefusedError(message)
+        return BadDataError(message) if _is_nonsense(error) else RefusedError(message)
     return BadDataError(message)
 
 
@@ -60,7 +70,11 @@ def translate_connect(error: psycopg.Error) -> SourceError:
         return MissingError(message)
     if "permission denied for database" in lowered:
         return PermissionDeniedError(message)
-    return RefusedError(message)
+    return BadDataError(message) if _is_nonsense(error) else RefusedError(message)
+
+
+def _is_nonsense(error: psycopg.Error) -> bool:
+    return any(words in str(error) for words in _NONSENSE)
 
 
 def _first_line(error: psycopg.Error) -> str:

@@ -161,6 +161,8 @@ def _translate(error: Exception) -> SourceError:
             return ours(message)
     if message.lower().startswith(("unknown command", "unknown subcommand")):
         return MissingError(message)
+    if message.startswith("BUSY "):
+        return SourceTimeoutError(message)  # a script holds the server, as a lock holds a table
     if message.startswith("DENIED"):
         return PermissionDeniedError(message)
     return BadDataError(message)
