@@ -77,6 +77,7 @@ TOOLS: dict[str, Tool] = {
         Tool("logrotate", ("logrotate",), _system("logrotate")),
         Tool("systemd", ("systemd-analyze",), _system("systemd")),
         Tool("strace", ("strace",), _system("strace")),
+        Tool("chromium", ("chromium",), _system("chromium", "fonts-dejavu-core")),
         Tool("docker-compose@2", ("docker-compose",), _newer("docker-compose")),
         Tool("kustomize@current", ("kustomize",), _newer("kustomize")),
         Tool("victoria-metrics@current", _VICTORIA_METRICS, _newer("victoria-metrics")),

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from ..errors import ToolError
 
-_PROGRAM_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/bin", "usr/sbin", "usr/libexec/docker/cli-plugins")
+_PROGRAM_FOLDERS = (
+    "usr/lib/postgresql/*/bin", "usr/lib/chromium", "usr/bin", "usr/sbin", "usr/libexec/docker/cli-plugins",
+)  # fmt: skip
 _LIBRARY_FOLDERS = ("usr/lib/*-linux-gnu", "usr/lib/*-linux-gnu/systemd", "lib/*-linux-gnu")
 _ALERTMANAGER = "prometheus-alertmanager"
 

@@ -28,8 +28,8 @@ class Concern(NamedTuple):
 def concerns(at: Readings, state: Document, below_zero: int) -> list[Concern]:
     """All there are."""
     found = [
-        *_of_service(state["service"]),
         *_of_dependencies(state["dependencies"]),
+        *_of_service(state["service"], state["dependencies"]),
         *_of_pools(at, below_zero),
         *_of_alerts(state["alerts"]),
         *_of_latencies(state["latencies"]),
@@ -38,11 +38,13 @@ def concerns(at: Readings, state: Document, below_zero: int) -> list[Concern]:
     return sorted(found, key=lambda concern: concern.level != "critical")
 
 
-def _of_service(service: Document) -> Iterator[Concern]:
+def _of_service(service: Document, dependencies: Sequence[Document]) -> Iterator[Concern]:
     if service["up"] == 0:
         yield Concern("critical", "service", "The service does not answer.")
-    elif service["status"] == "degraded":
-        yield Concern("warning", "service", "The service is degraded.")
+    elif service["status"] == "unhealthy" and all(one["up"] for one in dependencies):
+        yield Concern("critical", "service", "The service says that it is unhealthy.")
+    elif service["status"] == "degraded" and all(one["up"] for one in dependencies):
+        yield Concern("warning", "service", "The service says that it is degraded.")
 
 
 def _of_dependencies(dependencies: Sequence[Document]) -> Iterator[Concern]:
@@ -80,19 +82,28 @@ def _of_alerts(alerts: Document) -> Iterator[Concern]:
 def _of_latencies(latencies: Sequence[Document]) -> Iterator[Concern]:
     for one in latencies:
         if one["limit"] is not None and one["p95"] is not None and one["p95"] > one["limit"]:
-            is_now, is_promised = (f"{seconds * 1000:,.0f} ms" for seconds in (one["p95"], one["limit"]))
+            is_now, is_promised = _milliseconds(one["p95"]), _milliseconds(one["limit"])
             text = f"p95 of {_words(one['operation'])} is {is_now}; {is_promised} is promised."
             yield Concern("warning", "latency", text)
 
 
 def _of_collectors(collectors: Sequence[Document]) -> Iterator[Concern]:
+    """One sentence for all that fail alike: a dead database has many collectors."""
+    failing: dict[str, list[str]] = {}
     for one in collectors:
         if one["isGood"] is False:
-            yield Concern("warning", "collectors", f"Collector {one['name']} fails: {_words(one['outcome'])}.")
+            failing.setdefault(one["outcome"], []).append(one["name"])
+    for outcome, names in failing.items():
+        who = f"Collector {_words(names[0])} fails" if len(names) == 1 else f"{len(names)} collectors fail"
+        yield Concern("warning", "collectors", f"{who}: {_words(outcome)}.")
 
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f}\N{NO-BREAK SPACE}ms"
 
 
 def _number(count: float, one: str, many: str) -> str:

@@ -77,7 +77,8 @@ def latencies(at: Readings) -> list[Document]:
     """Of the last minutes by the service's log; where it has none, what the service itself reports."""
     counted = at.by_label(_HISTOGRAM, "operation")
     found = dict.fromkeys([*counted, *at.by_label("reported_response_seconds", "operation")])
-    return [_latency(at, name, is_counted=name in counted) for name in list(found)[:_OPERATIONS_SHOWN]]
+    rows = [_latency(at, name, is_counted=name in counted) for name in list(found)[:_OPERATIONS_SHOWN]]
+    return [row for row in rows if not row["isReported"] or row["p95"] is not None]
 
 
 def _latency(at: Readings, operation: str, *, is_counted: bool) -> Document:

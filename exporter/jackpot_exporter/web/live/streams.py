@@ -28,7 +28,7 @@ from .view import View
 
 log = logging.getLogger(__name__)
 
-_SLOW_SECONDS = 10.0
+_SLOW_SECONDS = 5.0
 _BUFFER_BYTES = 64 * 1024
 _DASHBOARD_SECONDS = 5.0
 _PING_SECONDS = 20.0
@@ -194,7 +194,7 @@ def _bound_buffers(request: web.Request) -> None:
     if connected is not None:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(3 * _SLOW_SECONDS * 1000))
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(6 * _SLOW_SECONDS * 1000))
 
 
 def _abort(request: web.Request) -> None:

@@ -127,7 +127,9 @@ class View:
 
 
 def _alerts(found: list[Document] | None, *, is_named: bool) -> Document:
-    return {"isNamed": is_named, "incidents": found}
+    """What nobody has taken comes first."""
+    incidents = found and sorted(found, key=lambda one: one["state"] != "firing")
+    return {"isNamed": is_named, "incidents": incidents}
 
 
 def _event(name: str, document: Document) -> bytes:

@@ -42,7 +42,7 @@ export function setState(element, level, text) {
   if (!mark) {
     mark = shape("svg", { viewBox: "0 0 16 16", class: "mark", "aria-hidden": "true" });
     mark.append(shape("path", {}));
-    element.append(mark, make("span"));
+    element.replaceChildren(mark, make("span"));
   }
   setAttribute(mark.firstChild, "d", MARKS[level]);
   setAttribute(element, "data-level", level);

@@ -4,8 +4,8 @@ import { byId, list, make, makeBar, makeCurve, setBar, setCurve, setState, setTe
 import * as words from "./words.js";
 
 const KEPT_SECONDS = 600;
-const SILENT_SECONDS = 12; // the exporter says something every two
-const RETRY_SECONDS = [1, 2, 4, 8];
+const SILENT_SECONDS = 7; // the exporter says something every two
+const RETRY_SECONDS = [1, 2, 4];
 const ROWS = 50;
 
 const target = new URLSearchParams(location.search).get("target") ?? "";
@@ -262,12 +262,14 @@ function drawIncidents() {
 
 function createIncident() {
   const head = make("p", { class: "incident-head" }, make("strong", { class: "state" }), make("span", { class: "incident-name" }), make("span", { class: "level" }), make("time"));
-  return make("li", {}, head, make("p", { class: "summary" }), make("p", { class: "taken" }), make("a", { hidden: "" }, "Runbook"));
+  const tail = make("p", { class: "tail" }, make("span", { class: "taken" }), make("a", { hidden: "" }, "Runbook"));
+  return make("li", {}, head, make("p", { class: "summary" }), tail);
 }
 
 function updateIncident(element, one) {
   const isFiring = one.state === "firing";
-  const [head, summary, taken, runbook] = element.children;
+  const [head, summary, tail] = element.children;
+  const [taken, runbook] = tail.children;
   const [severity, name, level, since] = head.children;
   element.setAttribute("data-state", one.state);
   setState(severity, isFiring ? LEVEL_OF[one.severity] : "unknown", `${one.severity} ${one.priority}`.trim());
@@ -320,8 +322,10 @@ function particulars(one) {
   if (one.hitRatio !== undefined && one.hitRatio !== null) return `${words.share(one.hitRatio)} of reads hit`;
   const { active, waiting, max } = one.connections ?? {};
   if (active === null || active === undefined) return "";
+  if (!one.up) return "";
   const of = max === null ? "" : ` of ${words.count(max)}`;
-  return `${words.count(active)}${of} connections busy${waiting ? `, ${words.count(waiting)} waiting` : ""}`;
+  const connections = active === 1 && !of ? "connection" : "connections";
+  return `${words.count(active)}${of} ${connections} busy${waiting ? `, ${words.count(waiting)} waiting` : ""}`;
 }
 
 function drawLatencies() {
@@ -331,14 +335,15 @@ function drawLatencies() {
     byId("latency-rows"),
     latencies,
     (one) => one.operation,
-    (one) => make("tr", {}, rowHead(words.name(one.operation)), cell("number wide"), cell("number"), cell("number wide"), cell("number"), cell("bar-column", makeBar()), cell("state")),
+    (one) => make("tr", {}, rowHead(words.name(one.operation)), cell("number wide"), cell("number"), cell("number wide"), cell("number"), cell("bar-column", makeBar()), cell("curve-column wide", makeCurve(true)), cell("state")),
     (row, one) => {
-      const [, p50, p95, p99, limit, bar, state] = row.children;
+      const [, p50, p95, p99, limit, bar, curve, state] = row.children;
       setText(p50, words.milliseconds(one.p50));
       setText(p95, words.milliseconds(one.p95));
       setText(p99, words.milliseconds(one.p99));
       setText(limit, words.milliseconds(one.limit));
       setBar(bar.firstChild, one.p95, one.limit);
+      setCurve(curve.firstChild, page.figures.get(`p95 ${one.operation}`) ?? [], one.limit);
       setState(state, ...kept(one));
     },
   );
@@ -359,13 +364,13 @@ function drawCollectors() {
     byId("collector-rows"),
     [...collectors].sort((a, b) => order(a) - order(b)),
     (one) => one.name,
-    (one) => make("tr", {}, rowHead(words.name(one.name)), cell("state"), cell("number"), cell("number wide"), cell("number wide")),
+    (one) => make("li", {}, make("span", { class: "name" }, words.name(one.name)), make("span", { class: "state" }), make("span", { class: "number quiet" })),
     (row, one) => {
+      const [, state, age] = row.children;
       const level = one.isGood === null ? "unknown" : one.isGood ? "good" : "warning";
-      setState(row.children[1], level, one.outcome ? words.name(one.outcome) : "not yet");
-      setText(row.children[2], one.lastSuccess === null ? "never" : `${words.age(now() - one.lastSuccess)} ago`);
-      setText(row.children[3], words.count(one.series));
-      setText(row.children[4], words.count(one.failures));
+      setState(state, level, one.outcome ? words.name(one.outcome) : "not yet");
+      setText(age, one.lastSuccess === null ? "never" : `${words.age(now() - one.lastSuccess)} ago`);
+      row.title = `${words.count(one.series)} series, ${words.count(one.failures)} failures since the start`;
     },
   );
 }
@@ -391,6 +396,7 @@ function drawPools() {
   const isFiltered = byId("find").value.trim() !== "";
   setText(byId("pools-sum"), pools.count ? `${words.count(pools.count)}, ${words.amount(pools.total)} in all` : "");
   show(byId("no-pools"), chosen.length === 0);
+  show(byId("pool-table"), chosen.length > 0);
   setText(byId("no-pools"), pools.count && isFiltered ? "No pool is called so." : noPools());
   show(byId("more"), chosen.length > shown.length);
   const largest = pools.count > pools.names.length ? `; the ${words.count(pools.names.length)} largest are here` : "";
@@ -444,7 +450,7 @@ byId("find").addEventListener("input", () => {
 });
 byId("sort").addEventListener("change", drawPools);
 byId("more").addEventListener("click", () => {
-  page.rows += ROWS;
+  page.rows *= 2;
   drawPools();
 });
 byId("pause").addEventListener("click", () => {
