@@ -72,7 +72,7 @@ async def test_an_age_is_the_time_since_the_success_whatever_the_wall_clock_says
     await store.put(batch(VALUE.sample(1)))  # at some Unix time long ago
     clock.now += 15
 
-    assert 'jackpot_exporter_collector_age_seconds{collector="thing"} 15' in page(store)
+    assert 'jackpot_exporter_collector_age_seconds{collector="thing"} 15.0' in page(store)
 
 
 async def test_values_leave_when_nothing_arrives_at_all(store: Store, clock: Clock) -> None:
