@@ -169,8 +169,8 @@ def merge(families: list[Family]) -> Family:
         raise ValueError(f"{first.name} comes with different types")
     taken: dict[bytes, bytes] = {}
     for family in families:
-        for line in family.body.splitlines(keepends=True):
-            taken.setdefault(line.rpartition(b" ")[0], line)
+        for line in family.body.split(b"\n")[:-1]:  # not splitlines: a label may hold a carriage return
+            taken.setdefault(line.rpartition(b" ")[0], line + b"\n")
     return Family(first.name, first.kind, first.help, len(taken), (Block(b"".join(taken.values())),))
 
 

@@ -83,7 +83,7 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Quantiles (0 to 1) as the source reports them; either of sum and count may be unknown."""
+    """Quantiles (0 to 1) as the source reports them; neither sum nor count may be NaN."""
 
     quantiles: tuple[tuple[float, float], ...]
     sum: float

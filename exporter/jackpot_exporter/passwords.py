@@ -17,6 +17,7 @@ _NAME = re.compile(_KEY, re.IGNORECASE)
 _PARAMETER = re.compile(rf"[?&;](?:{_KEY}|key|sig|signature|code)=([^&;#\s'\"]+)", re.IGNORECASE)
 _LOGIN = re.compile(r"(\w+)://([^\s/?#'\"]*)@")
 _WRONG_LOGIN = re.compile(r"\w+://[^\s/?#@:'\"]*:(?!\d+(?:[/?#]|$))([^\s'\"@]*[/?#][^\s'\"]*)@")
+_BARE_LOGIN = re.compile(r"(?<![\w/:.-])[\w.+-]*:(?!//)([^\s@'\"]+)@(?=[\w\[])")
 _PAIR = re.compile(
     rf"\b(?:{_KEY})\s*=\s*(?:'((?:[^'\\]|\\.)*)'?|((?:[^\s'\\]|\\.)(?:[^\s\\]|\\.)*))", re.IGNORECASE | re.DOTALL
 )
@@ -30,7 +31,7 @@ def find_passwords(text: str) -> Iterator[str]:
     """Every password in this text, as it stands there and as it is meant."""
     for match in _LOGIN.finditer(text):
         yield from _of_login(match[1], match[2])
-    for match in _WRONG_LOGIN.finditer(text):
+    for match in (*_WRONG_LOGIN.finditer(text), *_BARE_LOGIN.finditer(text)):
         yield from _pieces(match[1])
     for match in _PARAMETER.finditer(text):
         yield from {match[1], unquote(match[1]), unquote_plus(match[1])}

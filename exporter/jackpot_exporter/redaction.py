@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -32,7 +33,6 @@ class Redactor:
 
     def __init__(self) -> None:
         self._values: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
         self._in_labels: dict[str, str] = {}
         self._label_bytes: tuple[bytes, ...] = ()
 
@@ -42,7 +42,6 @@ class Redactor:
         if not new:
             return
         self._values |= new
-        self._pattern = _any_of(self._values)
         for form in sorted(new):
             if not _PLAIN_WORD.fullmatch(form):
                 # Numbered, so that series which differ in nothing but their secrets still differ.
@@ -55,8 +54,8 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text with every known secret masked, and with what stands where passwords stand."""
-        if self._pattern:
-            text = self._pattern.sub(_MASK, text)
+        for start, end, _ in reversed(_spans(text, self._values)):
+            text = f"{text[:start]}{_MASK}{text[end:]}"
         for form in _BY_FORM:
             text = form.sub(rf"\g<before>{_MASK}", text)
         return text
@@ -67,12 +66,29 @@ class Redactor:
 
     def label(self, value: str) -> str:
         """The value of a label with every secret masked that is no plain word."""
-        return _any_of(self._in_labels).sub(lambda match: self._in_labels[match[0]], value)
+        for start, end, form in reversed(_spans(value, self._in_labels)):
+            value = f"{value[:start]}{self._in_labels[form]}{value[end:]}"
+        return value
 
 
-def _any_of(values: set[str] | dict[str, str]) -> re.Pattern[str]:
-    longest_first = sorted(values, key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)))
+def _spans(text: str, forms: Iterable[str]) -> list[tuple[int, int, str]]:
+    """Where the text is secret, and by what: secrets that overlap are one span, or the end of one would be left."""
+    merged: list[tuple[int, int, str]] = []
+    for start, end, form in sorted(_found(text, forms)):
+        if merged and start < merged[-1][1]:
+            first, last, by = merged[-1]
+            merged[-1] = first, max(end, last), by
+        else:
+            merged.append((start, end, form))
+    return merged
+
+
+def _found(text: str, forms: Iterable[str]) -> Iterator[tuple[int, int, str]]:
+    for form in forms:
+        at = text.find(form)
+        while at >= 0:
+            yield at, at + len(form), form
+            at = text.find(form, at + 1)
 
 
 def _forms(secret: str) -> set[str]:
