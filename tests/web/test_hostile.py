@@ -14,11 +14,9 @@ from contextlib import ExitStack
 import bcrypt
 import psutil
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from harness.certificates import Authority
-from harness.front_door import FrontDoorProcess, is_closed_within, read_all, trusting
+from harness.front_door import FrontDoorProcess, is_closed_within, trusting
 from harness.waiting import eventually
 
 HOST = b"Host: localhost\r\n"
@@ -69,7 +67,7 @@ def ask_for_ever(connection: socket.socket) -> None:
             connection.sendall(b"GET /metrics HTTP/1.1\r\n" + HOST + b"\r\n")
 
 
-def usual_scrape(process: FrontDoorProcess, tls: ssl.SSLContext | None = None, times: int = 30) -> float:
+def usual_scrape(process: FrontDoorProcess, tls: ssl.SSLContext, times: int = 30) -> float:
     """Seconds of the middle one, each on a connection of its own, as the worst of scrapers does; all succeed."""
     seconds = []
     for _ in range(times):
@@ -142,29 +140,12 @@ def test_answers_that_nobody_reads_give_way_to_a_scrape() -> None:
         eventually(lambda: process.ask().status == 503, within=15)
         assert process.ask("/-/healthy").status == 200
         eventually(lambda: process.ask().status == 200, within=15)
+        assert (process.value("jackpot_exporter_web_refusals_total", reason="busy") or 0) > 0
         asking.join(15)
         assert not asking.is_alive(), "it was let go"
 
 
 # Many clients
-
-
-def test_a_thousand_idle_connections_do_not_disturb_a_scrape(exporter: FrontDoorProcess) -> None:
-    with ExitStack() as stack, contextlib.closing(exporter.connection()) as kept:
-        kept.request("GET", "/-/healthy")
-        kept.getresponse().read()
-        most = 0
-        for _ in range(1000):
-            stack.enter_context(socket.create_connection(("127.0.0.1", exporter.port), timeout=5))
-            most = max(most, psutil.Process(exporter.pid).num_fds())
-
-        eventually(lambda: established(exporter) <= 301, within=15)
-        assert most < 300 + 64 + 40, "descriptors are left for collectors"
-        assert usual_scrape(exporter) < 0.5
-        kept.request("GET", "/metrics")
-        assert METRIC in kept.getresponse().read(), "a client that has asked before is kept"
-    assert exporter.log_text().count("too many connections") == 1
-    eventually(lambda: established(exporter) < 5, within=15)
 
 
 def test_a_thousand_connections_without_handshake_do_not_disturb_a_scrape(
@@ -342,22 +323,3 @@ def test_odd_headers_make_nothing_fail(locked: FrontDoorProcess, exporter: Front
     assert locked.say(request).split()[-1:] != [b"500"]
     for process, wanted in ((locked, {b"401", b"400", b"100", b"417"}), (exporter, {b"200", b"400", b"100", b"417"})):
         assert process.say(request).split()[1] in wanted
-
-
-PIECES = st.sampled_from([
-    b"GET ", b"POST ", b"/metrics", b"/-/reload", b"/", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"\r\n", b"\n", b"\r", HOST,
-    b"Content-Length: ", b"Transfer-Encoding: chunked\r\n", b"Upgrade: websocket\r\n", b"Connection: upgrade\r\n",
-    b"Expect: 100-continue\r\n", b"Authorization: Basic ", b"0\r\n\r\n", b"5\r\n", b"%", b"?", b"#", b"[", b"@", b":",
-])  # fmt: skip
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(PIECES | st.binary(max_size=20), max_size=30).map(b"".join))
-def test_nothing_that_is_sent_makes_it_fail(exporter: FrontDoorProcess, sent: bytes) -> None:
-    with exporter.socket() as connection:
-        connection.sendall(sent)
-        with contextlib.suppress(OSError):
-            connection.shutdown(socket.SHUT_WR)
-        said = read_all(connection)
-
-    assert b"HTTP/1.1 5" not in said
