@@ -85,6 +85,10 @@ class Simulation:
         """Whether its health endpoint answers at all."""
         return True
 
+    def particulars(self) -> Mapping[str, Any]:
+        """What else its health endpoint says, in the monitoring guide's words: `metrics`, `connectionPool`."""
+        return {}
+
 
 @dataclass(frozen=True, slots=True)
 class System:

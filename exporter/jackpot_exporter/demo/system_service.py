@@ -112,6 +112,7 @@ class SystemService:
             "environment": "demo",
             "uptime": time.time() - self._started,
             "checks": checks,
+            **self._simulation.particulars(),
         }
         return web.json_response(document, status=200 if is_well else 503)
 

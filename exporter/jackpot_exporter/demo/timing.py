@@ -109,6 +109,7 @@ QUICK = Timing(
         ("pools",): _SECOND,
         ("redis",): _SECOND,
         ("logs",): _SECOND,
+        ("services",): _SECOND,
         ("backups",): _SECOND,
         ("host", "filesystems"): _SECOND,
         # While its connections are all taken, the service needs a second to say so.
