@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "packsettings": {"errors", "yamlfile"},
     "config": {"errors", "packsettings", "redaction", "yamlfile"},
     "queries": {"config", "model"},
+    "neighbours": {"config"},
     "shards": {"config"},
     "blocks": {"compression"},
     "lines": {"model", "redaction"},
@@ -61,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "alerts": {"clients", "config", "errors", "redaction"},
     "report": {"alerts", "clients", "config", "errors", "redaction"},
     "demo": {"bundle", "config", "errors", "packsettings", "tools"},
-    "cli": {"check", "config", "errors", "logs", "redaction", "serve", "collectors", "shards", "web"},
+    "cli": {"check", "config", "errors", "logs", "redaction", "neighbours", "serve", "collectors", "shards", "web"},
     "__main__": {"cli", "logs"},
     "__init__": set(),
 }

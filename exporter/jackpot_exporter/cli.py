@@ -15,6 +15,7 @@ import click
 from . import __version__, logs
 from .config import CollectorSection, Settings, load_settings, settings_from_environment
 from .errors import ExporterError, InvalidInputError
+from .neighbours import settle
 from .redaction import redact
 from .shards import Shard
 
@@ -162,7 +163,7 @@ def _loader(config_file: Path | None, shard: Shard = _ALONE) -> Callable[[], Set
     def load() -> Settings:
         if config_file is None:
             return shard.share(settings_from_environment(_sections(), os.environ))
-        return shard.share(load_settings(config_file, _sections(), os.environ))
+        return shard.share(settle(load_settings(config_file, _sections(), os.environ)))
 
     return load
 

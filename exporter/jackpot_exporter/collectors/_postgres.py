@@ -30,7 +30,9 @@ SLOW = "slow"
 class PostgresSettings(PostgresSource, Schedule):
     """The server, and whether it answers."""
 
-    databases: tuple[str, ...] = Field((), description="databases to report on; default: all of the server")
+    databases: tuple[str, ...] = Field(
+        (), description="databases to report on; default: all of the server, its own of a target that shares one"
+    )
     max_databases: int = Field(100, ge=1, description="databases to report on when none are named")
 
 
