@@ -15,6 +15,7 @@ from ..bundle.model import Alert, Pack
 _AT_ONCE = {"for": "0s", "keep_firing_for": "3s"}
 _WINDOW = {"window": "10s"}
 _SECOND = {"interval": "1s"}
+_QUERY = {"interval": "1s", "timeout": "800ms"}
 _ALERTS: Mapping[str, Mapping[str, Any]] = {
     "JackpotServiceDown": _AT_ONCE,
     "JackpotDatabaseDown": _AT_ONCE,
@@ -72,7 +73,7 @@ class Timing:
             return settings
         known = {way: pace for way, pace in self.pace.items() if way[0] in settings}
         hastened = replace(self, pace=known).hasten(settings)
-        return {**hastened, "queries": dict.fromkeys(queries, _SECOND)}
+        return {**hastened, "queries": dict.fromkeys(queries, _QUERY)}
 
     def with_packs(self, packs: Iterable[Pack]) -> Timing:
         """With values that shorten the times of these packs: whatever an alert waits for or looks back at."""
