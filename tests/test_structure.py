@@ -43,11 +43,13 @@ ALLOWED: dict[str, set[str]] = {
     "web": {
         *CORE,
         "alerts",
+        "blocks",
         "clients",
         "config",
         "engine",
         "exposition",
         "logs",
+        "operations",
         "redaction",
         "store",
         "telemetry",

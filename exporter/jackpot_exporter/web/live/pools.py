@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import re
 from array import array
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import chain
 from math import isfinite
+from operator import is_
+from typing import NamedTuple
 
+from ...blocks import Block
 from ...exposition import Family
 from ...store import Store
 
@@ -32,6 +35,8 @@ _STATE = re.compile(rb'\{(.*?),status="(\w+)"(.*)\} 1(?:\.0)?\n')
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPE = re.compile(r"\\(.)")
 
+Keys = tuple[bytes, ...]
+Values = Sequence[float | str | None]
 Pair = tuple[bytes, float]
 
 
@@ -39,7 +44,7 @@ Pair = tuple[bytes, float]
 class Amounts:
     """What the pools hold, in cents: those below zero and then the largest, by the text of their labels."""
 
-    keys: tuple[bytes, ...] = ()
+    keys: Keys = ()
     values: array[float] = field(default_factory=lambda: array("d"))
     count: int = 0
     """Of all pools, also those left out; so is `total`."""
@@ -55,11 +60,19 @@ class Pools:
     names: Sequence[str]
     labels: Sequence[str]
     """What tells pools of the same name apart."""
-    columns: Mapping[str, Sequence[float | str | None]]
+    columns: Mapping[str, Values]
+
+
+class _Column(NamedTuple):
+    """What was read of a family, and of what."""
+
+    keys: Keys
+    blocks: Sequence[Block]
+    values: Values
 
 
 class PoolReader:
-    """Reads the pools of one store; again only when they have changed."""
+    """Reads the pools of one store; of each family again only what has changed."""
 
     def __init__(self, store: Store, limit: int) -> None:
         self._store = store
@@ -67,6 +80,8 @@ class PoolReader:
         self._family: Family | None = None
         self._amounts = Amounts()
         self._pools: Pools | None = None
+        self._columns: dict[str, _Column] = {}
+        self._told: tuple[Keys, Sequence[str], Sequence[str]] | None = None
 
     async def amounts(self) -> Amounts:
         family = self._store.family(f"{self._store.namespace}_{_AMOUNT}")
@@ -77,34 +92,40 @@ class PoolReader:
 
     async def pools(self) -> Pools:
         """The same object as before when nothing has changed."""
-        amounts = await self.amounts()
-        if self._pools is None:
-            self._pools = await self._particulars(amounts)
+        amounts, before = await self.amounts(), self._pools
+        if before is not None:
+            return before
+        columns = {title: await self._column(name, amounts.keys) for title, name in _PARTICULARS.items()}
+        columns["state"] = await self._column(_STATUS, amounts.keys)
+        names, labels = self._names(amounts.keys)
+        self._pools = Pools(amounts, names, labels, columns)
         return self._pools
 
-    async def _particulars(self, amounts: Amounts) -> Pools:
-        wanted = set(amounts.keys)
-        columns: dict[str, Sequence[float | str | None]] = {}
-        for title, name in _PARTICULARS.items():
-            values = {key: value async for key, value in self._values(name, wanted)}
-            columns[title] = [values.get(key) for key in amounts.keys]
-        states = {key: state async for key, state in self._states(wanted)}
-        columns["state"] = [states.get(key) for key in amounts.keys]
-        names, labels = zip(*map(told_apart, amounts.keys), strict=True) if amounts.keys else ((), ())
-        return Pools(amounts, names, labels, columns)
-
-    async def _values(self, name: str, wanted: Collection[bytes]) -> AsyncIterator[Pair]:
+    async def _column(self, name: str, keys: Keys) -> Values:
         family = self._store.family(f"{self._store.namespace}_{name}")
+        blocks = family.blocks if family else ()
+        before = self._columns.get(name)
+        if before is not None and before.keys == keys and _are_same(before.blocks, blocks):
+            return before.values
+        wanted = set(keys)
+        found: dict[bytes, float | str] = {}
         async for text in _texts(family):
-            for key, value in _pairs(text):
-                if key in wanted:
-                    yield key, value
+            pairs: Iterable[tuple[bytes, float | str]] = _states(text) if name == _STATUS else _pairs(text)
+            found.update(pair for pair in pairs if pair[0] in wanted)
+        self._columns[name] = _Column(keys, blocks, [found.get(key) for key in keys])
+        return self._columns[name].values
 
-    async def _states(self, wanted: Collection[bytes]) -> AsyncIterator[tuple[bytes, str]]:
-        async for text in _texts(self._store.family(f"{self._store.namespace}_{_STATUS}")):
-            for before, state, behind in _STATE.findall(text):
-                if (key := before + behind) in wanted:
-                    yield key, state.decode()
+    def _names(self, keys: Keys) -> tuple[Sequence[str], Sequence[str]]:
+        before = self._told
+        if before is None or before[0] != keys:
+            names, labels = zip(*map(told_apart, keys), strict=True) if keys else ((), ())
+            before = self._told = keys, names, labels
+        return before[1], before[2]
+
+
+def _are_same(before: Sequence[Block], now: Sequence[Block]) -> bool:
+    """What a collector gives again unchanged is the same text, not an equal one."""
+    return len(before) == len(now) and all(map(is_, before, now))
 
 
 async def _texts(family: Family | None) -> AsyncIterator[bytes]:
@@ -134,11 +155,17 @@ def _pairs(text: bytes) -> Iterator[Pair]:
             yield key, value
 
 
+def _states(text: bytes) -> Iterator[tuple[bytes, str]]:
+    """Which of its states each pool is in."""
+    for before, state, behind in _STATE.findall(text):
+        yield before + behind, state.decode()
+
+
 def _weight(pair: Pair) -> tuple[bool, float]:
     return pair[1] < 0, pair[1]
 
 
-def _same(before: Sequence[bytes], now: Iterable[bytes]) -> tuple[bytes, ...]:
+def _same(before: Sequence[bytes], now: Iterable[bytes]) -> Keys:
     """The same keys as objects that are there already: a history of them holds each once."""
     known = {key: key for key in before}
     return tuple(known.get(key, key) for key in now)
