@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,24 +93,23 @@ class Link:
         asked = _now()
         async with self._turn:
             connection = await self._connect(asked)
-            severed = asyncio.get_running_loop().call_later(self._timeout * 0.9, _sever, connection)
+            ends = _now() + self._timeout * 0.9
             try:
-                yield connection
+                with _severed_at(connection, ends):
+                    yield connection
             except psycopg.Error as error:
-                await self._recover(connection)
-                failure = translate(error, timed_out=connection.closed and severed.when() <= _now())
+                await self._recover(connection, ends)
+                failure = translate(error, timed_out=connection.closed and ends <= _now())
                 if connection.broken:
                     self._failure = _Failure(failure, _now())
                 raise failure from None
             except SourceError:
-                await self._recover(connection)  # the caller did not like an answer; the connection is well
+                await self._recover(connection, ends)  # the caller did not like an answer; the connection is well
                 raise
             except BaseException:
                 # The body has a bug, or was cancelled: nothing is known of the transaction.
                 await self.close()
                 raise
-            finally:
-                severed.cancel()
 
     async def close(self) -> None:
         """Close the connection; the next turn opens a new one."""
@@ -133,8 +132,9 @@ class Link:
 
     async def _open(self) -> Connection:
         connection: Connection | None = None
+        ends = _now() + self._address.connect_timeout
         try:
-            async with asyncio.timeout(self._address.connect_timeout):
+            async with asyncio.timeout_at(ends):
                 connection = await psycopg.AsyncConnection.connect(
                     self._conninfo(),
                     autocommit=True,
@@ -142,18 +142,24 @@ class Link:
                     client_encoding="utf-8",
                     application_name=self._application_name,
                 )
-                redact.add(connection.info.password)  # libpq may have it from a password file
-                if self._on_open is not None:
+            redact.add(connection.info.password)  # libpq may have it from a password file
+            if self._on_open is not None:
+                with _severed_at(connection, ends):
                     await self._on_open(connection)
         except TimeoutError:
-            await _discard(connection)
-            raise SourceTimeoutError(f"no connection within {self._address.connect_timeout:g}s") from None
+            raise self._late() from None
         except psycopg.Error as error:
             await _discard(connection)
-            raise translate_connect(error) from None
+            raise self._late() if ends <= _now() else translate_connect(error) from None
+        except BaseException:
+            await _discard(connection)
+            raise
         for name in ("text", "varchar", "name", "bpchar"):
             connection.adapters.register_loader(name, _LenientText)
         return connection
+
+    def _late(self) -> SourceTimeoutError:
+        return SourceTimeoutError(f"no connection within {self._address.connect_timeout:g}s")
 
     def _conninfo(self) -> str:
         """Built anew at each connect: a rotated password file needs no restart."""
@@ -170,15 +176,15 @@ class Link:
         redact.add(*(str(parts[name]) for name in _SECRETS if parts.get(name)), os.environ.get("PGPASSWORD", ""))
         return conninfo.make_conninfo("", **parts)
 
-    async def _recover(self, connection: Connection) -> None:
+    async def _recover(self, connection: Connection, ends: float) -> None:
         """Roll back what the server refused; close what cannot be rolled back."""
         status = connection.info.transaction_status
         if status is TransactionStatus.IDLE:
             return
         try:
-            async with asyncio.timeout(1):
+            with _severed_at(connection, min(ends, _now() + 1)):
                 await connection.execute("rollback", prepare=False)
-        except (psycopg.Error, TimeoutError):
+        except psycopg.Error:
             await self.close()
 
 
@@ -189,6 +195,16 @@ async def _discard(connection: Connection | None) -> None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
+
+
+@contextlib.contextmanager
+def _severed_at(connection: Connection, at: float) -> Iterator[None]:
+    """The block ends by then, in the event loop's time: with psycopg.Error when the server says nothing."""
+    severed = asyncio.get_running_loop().call_at(at, _sever, connection)
+    try:
+        yield
+    finally:
+        severed.cancel()
 
 
 def _sever(connection: Connection) -> None:
