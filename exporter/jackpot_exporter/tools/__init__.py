@@ -76,6 +76,7 @@ TOOLS: dict[str, Tool] = {
         Tool("alertmanager@current", _ALERTMANAGER, _newer("prometheus-alertmanager")),
         Tool("logrotate", ("logrotate",), _system("logrotate")),
         Tool("systemd", ("systemd-analyze",), _system("systemd")),
+        Tool("faketime", ("faketime",), _system("faketime")),
         Tool("strace", ("strace",), _system("strace")),
         Tool("chromium", ("chromium",), _system("chromium", "fonts-dejavu-core")),
         Tool("docker-compose@2", ("docker-compose",), _newer("docker-compose")),
