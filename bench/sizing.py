@@ -54,6 +54,7 @@ where random() < 0.5
 def _exporter(settings: Mapping[str, Any], *arguments: str) -> Iterator[ExporterProcess]:
     with ExporterProcess(settings, *arguments) as running:
         _until(lambda: bool(fetch(f"{running.url}/-/ready")), 300)
+        time.sleep(10)
         yield running
 
 
