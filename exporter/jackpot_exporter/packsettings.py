@@ -47,6 +47,11 @@ def lay_packs_under(document: yamlfile.Document, judge: Judge, problems: list[Pr
     return whole
 
 
+def shipped_systems() -> list[str]:
+    """The packs that come with the exporter and are about a system of their own: those that bring settings."""
+    return sorted(path.parent.name for path in PACKS.glob(f"*/{FILE}"))
+
+
 def find_pack(name: str, beside: Path) -> Path | None:
     """The folder of a pack: one that comes with the exporter, or one at a path; None when it is not there."""
     folder = beside / name if "/" in name else PACKS / name
@@ -69,7 +74,7 @@ def _read(
 ) -> tuple[Data, frozenset[str]]:
     folder = find_pack(name, Path(document.path).parent)
     if folder is None:
-        known = ", ".join(sorted(path.parent.name for path in PACKS.glob(f"*/{FILE}")))
+        known = ", ".join(shipped_systems())
         message = f'no pack "{name}"' if "/" not in name else f"no folder {name}"
         problems.append(Problem(message, document.place(way), f"name one of {known}, or a folder as ./my-pack"))
         return {}, frozenset()

@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from harness.promtool import Verdict, run_promtool
 from jackpot_exporter.bundle import Artifact, PackSet
 from jackpot_exporter.bundle.checks import missing_kinds
+from jackpot_exporter.packsettings import shipped_systems
 
-ABSENCE = {"JackpotServiceDown", "JackpotBackupMissing", "JackpotExporterDown"}
+ABSENCE = {
+    "JackpotServiceDown",
+    "JackpotBackupMissing",
+    "JackpotExporterDown",
+    "PokerServiceDown",
+    "PokerBackupMissing",
+}
 """What stands for absence: these fire when there is no data at all."""
 
 
@@ -69,7 +77,8 @@ def test_without_data_only_absence_fires(promtool: Path, written: Path, packs: P
                         escalated,
                         [
                             f'{{escalation_level="{level}",incident="{name}"}}'
-                            for name in sorted(ABSENCE - {"JackpotBackupMissing"})
+                            for name in sorted(ABSENCE)
+                            if not name.endswith("BackupMissing")
                             for level in (2, 3)
                         ],
                     ),
@@ -92,6 +101,17 @@ def test_scrape_configuration_is_valid(promtool: Path) -> None:
     verdict = run_promtool(promtool, "check", "config", Path("prometheus/prometheus.yml").resolve())
 
     assert verdict.is_good, verdict.text
+
+
+@pytest.mark.parametrize("file", ["prometheus/prometheus.yml", "deploy/compose/prometheus.yml"])
+def test_a_jackpot_site_loads_no_rule_of_another_system(file: str) -> None:
+    """Of a system that is not there, everything is missing."""
+    patterns = yaml.safe_load(Path(file).read_text())["rule_files"]
+    rules = sorted(Path("prometheus/rules").glob("*.yml"))
+    loaded = [path for path in rules if any(path.match(pattern) for pattern in patterns)]
+
+    assert [path for path in rules if path.name.startswith(tuple(shipped_systems()))] != []
+    assert loaded == [path for path in rules if not path.name.startswith(tuple(shipped_systems()))]
 
 
 def test_warning_and_critical_share_an_incident(packs: PackSet) -> None:

@@ -14,9 +14,9 @@ import yaml
 
 from ..bundle import PackSet, compile_bundle, generate, load_packs
 from ..bundle.model import Pack, Recording
+from ..packsettings import shipped_systems
 from .programs import SinkProcess
 from .prometheus import AlertmanagerServer
-from .simulation import systems
 
 JACKPOT = "jackpot"
 """The system that is not in `systems`."""
@@ -67,7 +67,7 @@ def write_site(
 
 
 def _disabled(running: Collection[str]) -> dict[str, Any]:
-    idle = {JACKPOT, *systems()} - set(running)
+    idle = {JACKPOT, *shipped_systems()} - set(running)
     return {name: {"disabled": True} for name in sorted(idle)}
 
 
