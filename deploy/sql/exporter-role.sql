@@ -10,4 +10,7 @@ create role jackpot_exporter
     connection limit 6
     password :'password';
 
+-- The exporter opens read-only transactions by itself; this is for whoever else gets hold of the login.
+alter role jackpot_exporter set default_transaction_read_only = on;
+
 grant pg_monitor to jackpot_exporter;

@@ -90,3 +90,25 @@ def test_role_reads_no_data_and_has_a_connection_limit(server: PostgresServer, c
     )
     assert limit == 6
     assert roles == [("pg_monitor",)]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into t values (0, 'x')",
+        "update t set x = 'y'",
+        "create table public.u (id int)",
+        "create temporary table u (id int)",
+        "copy (select 1) to program 'true'",
+        "copy (select 1) to '/nowhere'",
+        "select pg_read_file('postgresql.conf')",
+        "alter system set work_mem = '1MB'",
+        "create extension postgres_fdw",
+    ],
+)
+def test_role_changes_nothing_and_leaves_the_database_nowhere(server: PostgresServer, statement: str) -> None:
+    refused = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)
+    connection = psycopg.connect(monitor_dsn(server, "jackpot"), autocommit=True)
+
+    with connection, pytest.raises(refused):
+        connection.execute(statement)
