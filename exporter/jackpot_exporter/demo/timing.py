@@ -104,6 +104,7 @@ QUICK = Timing(
     {
         "service:jackpot_operations:rate5m": "10s",
         "service:jackpot_operation_errors_per_operations:ratio_rate5m": "10s",
+        "service:backoffice_http_requests:rate5m": "10s",
     },
     {
         ("postgres",): _SECOND,
