@@ -14,7 +14,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,14 @@ def _cost(*pids: int) -> str:
 
 
 def _seconds(process: psutil.Process) -> float:
-    """With the children's, which is where PostgreSQL works."""
-    times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
-    return sum(t.user + t.system for t in times) + process.cpu_times().children_user
+    """With the children's, which is where PostgreSQL works; what one took that has ended is its parent's."""
+    own = process.cpu_times()
+    seconds = own.user + own.system + own.children_user + own.children_system
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            times = child.cpu_times()
+            seconds += times.user + times.system
+    return seconds
 
 
 def _size(running: ExporterProcess, path: str = "/metrics") -> tuple[int, str]:
