@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -34,14 +35,14 @@ VARIABLES = {
     _STATUS[Status.LOOK]: "--look",
 }
 """By colour on paper: the variable of the page."""
-_WIDTH, _HEIGHT, _ROW = 4.8, 2.7, 0.36
+_WIDTH, _HEIGHT, _ROW = 4.8, 2.8, 0.4
 """Inches at 72 units each: 346 units are a phone's width, so letters keep their size there."""
 _STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "jackpot-exporter",
     "text.parse_math": False,
     "text.color": _INK,
-    "font.size": 9,
+    "font.size": 10,
     "axes.edgecolor": _GRID,
     "axes.labelcolor": _MUTED,
     "axes.spines.top": False,
@@ -56,7 +57,7 @@ _STYLE: Any = {
     "ytick.major.size": 0,
     "lines.linewidth": 1.6,
     "legend.frameon": False,
-    "legend.fontsize": 8.5,
+    "legend.fontsize": 9.5,
 }
 _NAME_MAX = 42
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -140,13 +141,12 @@ def _draw(figure: Figure, chart: Chart) -> None:
 
 def _draw_lines(figure: Figure, axes: Axes, chart: Chart) -> None:
     factor, label = _scale(chart)
-    handles = []
-    for number, series in enumerate(chart.series):
-        handles += _line(axes, series, LINES[number % len(LINES)], factor)
+    colours = {series.name: LINES[number % len(LINES)] for number, series in enumerate(chart.series)}
+    handles = [handle for series in chart.series for handle in _line(axes, series, colours[series.name], factor)]
     for threshold in chart.thresholds:
-        line = axes.axhline(threshold.level * factor, color=_LIMIT, linewidth=1.1, linestyle=(0, (4, 3)))
-        handles.append((line, threshold.name))
-    axes.set_title(label, loc="left", fontsize=9, color=_MUTED)
+        colour = colours.get(threshold.of, _LIMIT)
+        handles.append((_limit(axes.axhline, threshold.level * factor, colour), threshold.name))
+    axes.set_title(label, loc="left", fontsize=10, color=_MUTED)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.grid(visible=False, axis="x")
     _fit_height(axes)
@@ -154,6 +154,10 @@ def _draw_lines(figure: Figure, axes: Axes, chart: Chart) -> None:
     shown = [(handle, _short(name)) for handle, name in handles if name]
     if shown:
         figure.legend([one for one, _ in shown], [name for _, name in shown], loc="outside lower left", ncols=2)
+
+
+def _limit(draw: Callable[..., Any], level: float, colour: str) -> Any:
+    return draw(level, color=colour, linewidth=1.1, linestyle=(0, (2, 2)))
 
 
 def _line(axes: Axes, series: Series, colour: str, factor: float) -> list[tuple[Any, str]]:
@@ -178,9 +182,9 @@ def _draw_levels(axes: Axes, chart: Chart) -> None:
     for row, bar in enumerate(reversed(chart.bars)):
         length = min(bar.end, top)
         axes.barh(row, length, height=0.34, color=_STATUS[bar.status])
-        axes.text(0, row + 0.26, f"{_short(bar.name)}: {say(bar.end, chart.unit)}", fontsize=8.5, va="bottom")
+        axes.text(0, row + 0.22, f"{_short(bar.name)}: {say(bar.end, chart.unit)}", fontsize=9.5, va="bottom")
     for threshold in chart.thresholds:
-        axes.axvline(threshold.level, color=_LIMIT, linewidth=1.1, linestyle=(0, (4, 3)))
+        _limit(axes.axvline, threshold.level, _LIMIT)
     axes.set_xlim(0, top)
     axes.set_ylim(-0.5, max(1, len(chart.bars)) - 0.1)
     axes.set_yticks([])
@@ -195,7 +199,7 @@ def _draw_spans(axes: Axes, chart: Chart) -> None:
     for bar in chart.bars:
         _span(axes, bar, rows[bar.name], shortest)
     for name, row in rows.items():
-        axes.text(datetime.fromtimestamp(chart.start, UTC), row + 0.26, _short(name), fontsize=8.5, va="bottom")  # type: ignore[arg-type]
+        axes.text(datetime.fromtimestamp(chart.start, UTC), row + 0.22, _short(name), fontsize=9.5, va="bottom")  # type: ignore[arg-type]
     axes.set_ylim(-0.5, max(1, len(names)) - 0.1)
     axes.set_yticks([])
     axes.grid(visible=False, axis="y")
@@ -213,8 +217,12 @@ def _tell_time(axes: Axes, chart: Chart) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter  # noqa: PLC0415
 
     locator = AutoDateLocator(tz=UTC, minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    formatter = ConciseDateFormatter(locator, tz=UTC)  # type: ignore[no-untyped-call]
+    formatter.formats = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
+    formatter.zero_formats = ["", "%b %Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
+    formatter.offset_formats = ["UTC", "%Y, UTC", "%Y, UTC", "%Y-%m-%d, UTC", "%Y-%m-%d, UTC", "%Y-%m-%d, UTC"]
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(formatter)
     axes.set_xlim(datetime.fromtimestamp(chart.start, UTC), datetime.fromtimestamp(chart.end, UTC))  # type: ignore[arg-type]
 
 

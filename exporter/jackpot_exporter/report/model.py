@@ -99,10 +99,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A level that a chart shows as a line of its own."""
+    """A level that a chart shows as a line of its own; `of` names the series that it is for, if not for all."""
 
     name: str
     level: float
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

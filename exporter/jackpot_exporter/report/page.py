@@ -11,7 +11,7 @@ from importlib.resources import files
 from xml.etree import ElementTree
 
 from .model import Amount, Chart, Fact, Finding, Report, Section, Status, Table, Unit
-from .wording import NO_DATA, say, say_status, say_time
+from .wording import say, say_status, say_time
 
 Element = ElementTree.Element
 Draw = Callable[[Chart, str], Element]
@@ -128,11 +128,8 @@ def _fact(fact: Fact) -> Element:
 
 
 def _figure(chart: Chart, key: str, draw: Draw) -> Element:
-    drawn = _element("p", f"{NO_DATA.capitalize()}.", class_="none") if chart.is_empty else draw(chart, key)
-    words = None if chart.is_empty else _element("p", chart.description)
-    if chart.is_empty and chart.bars == () and chart.series == ():
-        drawn = _element("p", chart.description, class_="none")
-    return _element("figure", _element("figcaption", chart.title), drawn, words)
+    words = _element("p", chart.description, class_="none" if chart.is_empty else "")
+    return _element("figure", _element("figcaption", chart.title), None if chart.is_empty else draw(chart, key), words)
 
 
 def _table(table: Table) -> Iterator[Element]:

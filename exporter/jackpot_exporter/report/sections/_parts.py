@@ -145,7 +145,7 @@ def _told(series: Series, unit: Unit) -> str:
     low, high = min(known, key=lambda point: point[1]), max(known, key=lambda point: point[1])
     said = f"{say(low[1], unit)} to {say(high[1], unit)}, highest at {say_time(high[0])}"
     gaps = len(series.points) - len(known)
-    gap = f"; no data at {gaps} of {len(series.points)} moments" if gaps else ""
+    gap = f"; no data at {gaps} of {len(series.points)} moments" if gaps > len(series.points) / 100 else ""
     return f"{series.name}: {said}{gap}." if series.name else f"{said}{gap}."
 
 

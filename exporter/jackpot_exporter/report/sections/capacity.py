@@ -45,9 +45,13 @@ class _Resource:
     name: str
     service: str
     unit: Unit
-    points: tuple[tuple[float, float], ...]
+    course: tuple[tuple[float, float | None], ...]
     limit: float
     forecasts: tuple[Forecast, ...]
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        return tuple((at, value) for at, value in self.course if value is not None)
 
     @property
     def best(self) -> Forecast | None:
@@ -87,9 +91,9 @@ def _resources(material: Material, kind: _Kind) -> Iterator[_Resource]:
         limit = limits.get((service, label))
         if limit is None or limit <= 0:
             continue
-        points = tuple((at, value) for at, value in course.points if value is not None)
+        known = tuple((at, value) for at, value in course.points if value is not None)
         name = named(material, f"{kind.title} {label}".strip(), service)
-        yield _Resource(name, service, kind.unit, points, limit, forecast(points, limit))
+        yield _Resource(name, service, kind.unit, course.points, limit, forecast(known, limit))
 
 
 def _urgency(one: _Resource) -> tuple[float, float]:
@@ -183,7 +187,7 @@ def _chart(one: _Resource) -> Chart:
     words = f"{say(_used(one), one.unit)} of {say(one.limit, one.unit)} were in use at most within a day; " + (
         f"runs out {_when(best.runs_out_at, best.horizon)} by the {best.fit.name} forecast." if best else "no forecast."
     )
-    series = (Series("measured", one.points), *expected)
+    series = (Series("measured", one.course), *expected)
     limits = (Threshold("limit", one.limit),)
     return Chart(one.name, Shape.LINES, one.unit, words, first, moments[-1], series, thresholds=limits)
 

@@ -49,7 +49,7 @@ def section(material: Material) -> Section:
         Column("Promised", Unit.RATIO),
         Column("Kept", Unit.RATIO),
         Column("Bad", Unit.COUNT),
-        Column("Of", Unit.COUNT),
+        Column("Events", Unit.COUNT),
         Column("Budget used", Unit.RATIO),
         Column("Left of 30 days", Unit.RATIO),
     ]

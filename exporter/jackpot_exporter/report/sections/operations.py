@@ -27,7 +27,9 @@ def section(material: Material) -> Section:
     limits = dict(_limits(material))
     p95 = material.answers.by("latency_p95", "service", "operation")
     slowest = sorted(p95.items(), key=lambda one: -one[1])
-    thresholds = [Threshold(f"{name}: {say(level, Unit.SECONDS)}", level) for name, level in sorted(limits.items())]
+    thresholds = [
+        Threshold(f"promised: {say(level, Unit.SECONDS)}", level, name) for name, level in sorted(limits.items())
+    ]
     return Section(
         "operations",
         "Slowest operations",

@@ -125,7 +125,7 @@ def _won(material: Material) -> Table:
     last = sorted(material.answers.by("last_wins", "service", "pool").items(), key=lambda one: -one[1])
     columns = [Column("Pool"), Column("Last won", Unit.TIME), Column("Amount", Unit.CENTS)]
     rows: list[tuple[Amount, ...]] = [(*key, at, amounts.get(key)) for key, at in last]
-    empty = "No pool was won." if material.answers.all("pools") else "No data."
+    empty = "No pool was won." if amounts else "No data."
     return table(material, "Last wins", columns, rows, empty)
 
 
