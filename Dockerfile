@@ -1,5 +1,5 @@
-# Two images from one file: `exporter` (the last stage, the default) and `demo`, which adds what the simulated
-# service, its players, the notification sink and `generate` need.
+# Three images from one file: `exporter` (the last stage, the default), `report` with the library that draws charts, and
+# `demo`, which adds what the simulated service, its players, the notification sink and `generate` need.
 #
 # Everything installed is named by hash: requirements.lock for the exporter, deploy/docker/*.lock for the rest.
 FROM python:3.14.7-slim-bookworm@sha256:9ab8d9c8514b44f90cf0029dd42fdd7e9e211e639c8b995304cc04568dee900f AS base
@@ -20,7 +20,11 @@ FROM build AS build-demo
 COPY deploy/docker/demo.lock ./
 RUN python -m pip --python /opt/jackpot-exporter/bin/python install --require-hashes --no-deps -r demo.lock
 
-# What both images are: the user nobody, and nothing to write to but the two folders, which are meant as volumes.
+FROM build AS build-report
+COPY deploy/docker/report.lock ./
+RUN python -m pip --python /opt/jackpot-exporter/bin/python install --require-hashes --no-deps -r report.lock
+
+# What all images are: the user nobody, and nothing to write to but the two folders, which are meant as volumes.
 FROM base AS run
 RUN install -d -o 65534 -g 65534 -m 0750 /var/lib/jackpot-exporter \
     && install -d -o 65534 -g 65534 -m 0755 /var/log/jackpot /bundle
@@ -31,6 +35,12 @@ WORKDIR /var/lib/jackpot-exporter
 FROM run AS demo
 COPY --from=build-demo /opt/jackpot-exporter /opt/jackpot-exporter
 CMD ["jackpot-exporter", "--help"]
+
+FROM run AS report
+COPY --from=build-report /opt/jackpot-exporter /opt/jackpot-exporter
+ENV MPLCONFIGDIR=/tmp
+ENTRYPOINT ["jackpot-exporter"]
+CMD ["report"]
 
 FROM run AS exporter
 COPY --from=build /opt/jackpot-exporter /opt/jackpot-exporter

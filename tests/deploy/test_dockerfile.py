@@ -62,12 +62,12 @@ def test_the_base_is_named_by_its_digest() -> None:
 def test_every_installation_is_by_hash_or_from_the_tree() -> None:
     installations = re.findall(r"pip (?:--python \S+ )?(?:install|wheel) ([^\\\n]*)", TEXT)
 
-    assert len(installations) == 5
+    assert len(installations) == 6
     assert [one for one in installations if not ("--require-hashes" in one or "--no-deps" in one)] == []
-    assert sum("--require-hashes" in one for one in installations) == 3
+    assert sum("--require-hashes" in one for one in installations) == 4
 
 
-@pytest.mark.parametrize("name", ["build", "demo"])
+@pytest.mark.parametrize("name", ["build", "demo", "report"])
 def test_further_locks_agree_with_the_one_for_development(name: str) -> None:
     """`./run lock` renews requirements-dev.lock; these are parts of it."""
     lock = (ROOT / "deploy" / "docker" / f"{name}.lock").read_text()

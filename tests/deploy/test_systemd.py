@@ -66,8 +66,11 @@ def files(root: Path) -> dict[str, str]:
 def test_it_is_laid_out_in_a_clean_root(root: Path) -> None:
     assert files(root) == {
         "etc/systemd/system/jackpot-exporter.service": "-rw-r--r--",
+        "etc/systemd/system/jackpot-report.service": "-rw-r--r--",
+        "etc/systemd/system/jackpot-report.timer": "-rw-r--r--",
         "etc/logrotate.d/jackpot": "-rw-r--r--",
         "etc/jackpot-exporter/settings.yaml": "-rw-r--r--",
+        "etc/jackpot-exporter/report.env": "-rw-r--r--",
         "etc/jackpot-exporter/secrets": "drwx------",
     }
 
@@ -88,7 +91,7 @@ def test_it_is_taken_away(root: Path) -> None:
     kept = set(files(root / "etc/jackpot-exporter"))
     install(root, "--purge")
 
-    assert kept == {"settings.yaml", "secrets"}
+    assert kept == {"settings.yaml", "report.env", "secrets"}
     assert [path for path in root.rglob("*") if path.is_file()] == []
 
 
