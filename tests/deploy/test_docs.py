@@ -16,7 +16,7 @@ from harness import migration_reference, settings_reference
 from harness.composition import ROOT, Composition
 from harness.waiting import eventually
 
-DOCUMENTS = sorted([*ROOT.glob("docs/*.md"), *ROOT.glob("deploy/**/*.md"), ROOT / "README.md"])
+DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("deploy/**/*.md"), ROOT / "README.md"])
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 COMMANDS = [
     line for block in re.findall(r"```sh\n(.*?)```", OPERATIONS, re.DOTALL) for line in block.splitlines() if line
