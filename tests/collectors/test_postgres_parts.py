@@ -48,7 +48,7 @@ def dsn(database: Database) -> str:
 
 
 async def collect(dsn: str, *parts: Part) -> list[Item]:
-    session = PostgresSession(PostgresSource(dsn=dsn, lock_timeout=0.1), "test", 5)
+    session = PostgresSession(PostgresSource(dsn=dsn, lock_timeout=0.1), "test", 30)
     try:
         return [item async for item in PartsCollector(session, *parts).collect()]
     finally:

@@ -89,7 +89,7 @@ async def test_values_are_those_of_the_process(service: psutil.Process, pid_file
         "instances": 1,
         "restarts_total": 0,
         "start_time_seconds": service.create_time(),
-        "cpu_seconds_total": pytest.approx(sum(service.cpu_times()[:2]), abs=0.05),
+        "cpu_seconds_total": pytest.approx(sum(service.cpu_times()[:2]), abs=0.5),
         "resident_memory_bytes": service.memory_info().rss,
         "virtual_memory_bytes": service.memory_info().vms,
         "threads": 1,
@@ -377,7 +377,7 @@ async def test_errand_that_hangs_is_left_alone_until_it_is_back() -> None:
 
 
 async def _eventually_runs(run: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             try:
                 assert await run() is True
