@@ -16,8 +16,8 @@ from typing import Any
 from jackpot_exporter import __version__
 
 NAME = "jackpot-exporter"
-_ENTRY = re.compile(r"^(?P<name>[a-z0-9][\w.-]*)==(?P<version>[^\s;\\]+)(?: ; (?P<marker>[^\\\n]+?))? ?\\?$")
-_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+_ENTRY = re.compile(r"^(?P<name>[a-z0-9][\w.-]*)==(?P<version>[^\s;\\]+)(?: ; (?P<marker>[^\\\n]+?))? \\$")
+_HASH = re.compile(r"^ +--hash=sha256:([0-9a-f]{64})", re.MULTILINE)
 _NAMESPACE = uuid.UUID("6c0d8f1e-5d5b-5a6e-9a55-3f0f5a6f7c11")
 
 
