@@ -27,7 +27,7 @@ async def test_answering_server_is_up_with_its_version_and_start(database: Datab
     assert found.outcome is Outcome.OK
     assert found.value("pg_up") == 1
     assert found.value("jackpot_dependency_up", dependency="database") == 1
-    assert 0 < (found.value("jackpot_database_ping_seconds") or 0) < 1
+    assert 0 < (found.value("jackpot_database_ping_seconds") or 0) < 5
     [(started,)] = database.execute("select extract(epoch from pg_postmaster_start_time())::float8")
     assert found.value("pg_postmaster_start_time_seconds") == started
     [(version, number)] = database.execute("select version(), current_setting('server_version_num')::int")
@@ -81,7 +81,7 @@ async def test_broken_answer_is_down_and_the_next_round_recovers(
     database: Database, proxy_to: Callable[[int], FaultProxy], fault: str, outcome: Outcome
 ) -> None:
     proxy = proxy_to(database.server.port)
-    async with target(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", connect_timeout=1) as exporter:
+    async with target(f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres", connect_timeout=10) as exporter:
         assert (await exporter.collect("postgres")).value("pg_up") == 1
         {"cut": lambda: proxy.cut(after_bytes=1), "garble": proxy.garble, "refuse": proxy.refuse}[fault]()
 
@@ -119,14 +119,14 @@ async def test_those_who_waited_for_a_lost_server_fail_with_it(
 ) -> None:
     proxy = proxy_to(database.server.port)
     dsn = f"postgresql://postgres@127.0.0.1:{proxy.port}/postgres"
-    async with target(dsn, connect_timeout=0.3) as exporter:
+    async with target(dsn, connect_timeout=2) as exporter:
         proxy.mute()
         loop = asyncio.get_running_loop()
         start = loop.time()
 
         found = await asyncio.gather(*(exporter.collect(name) for name in exporter.names))
 
-        assert loop.time() - start < 0.55  # one attempt, not one for each
+        assert loop.time() - start < 3.9  # one attempt, not one for each
         assert [batch.outcome for batch in found] == [Outcome.TIMEOUT] * 2
         proxy.pass_through()
         assert (await exporter.collect("postgres")).value("pg_up") == 1

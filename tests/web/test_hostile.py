@@ -96,14 +96,14 @@ def test_slow_clients_are_let_go(exporter: FrontDoorProcess, start: bytes, drip:
     with exporter.socket() as connection:
         connection.sendall(start)
 
-        assert is_closed_within(connection, 4, drip)
+        assert is_closed_within(connection, 30, drip)
 
 
 def test_idle_clients_are_let_go() -> None:
     with FrontDoorProcess(web={"idle_timeout": "500ms"}) as process, process.socket() as connection:
         connection.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"\r\n")
 
-        assert is_closed_within(connection, 4)
+        assert is_closed_within(connection, 30)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_handshakes_that_never_end_are_let_go(secure: FrontDoorProcess, start: b
     with secure.socket() as connection:
         connection.sendall(start)
 
-        assert is_closed_within(connection, 4)
+        assert is_closed_within(connection, 30)
 
 
 def test_who_does_not_read_is_let_go(exporter: FrontDoorProcess) -> None:
@@ -126,7 +126,7 @@ def test_who_does_not_read_is_let_go(exporter: FrontDoorProcess) -> None:
         assert established(exporter) == before + 1
         assert psutil.Process(exporter.pid).memory_info().rss - memory < 10 * 2**20
 
-        eventually(lambda: established(exporter) <= before, within=15)
+        eventually(lambda: established(exporter) <= before)
 
 
 def test_answers_that_nobody_reads_give_way_to_a_scrape() -> None:
@@ -137,9 +137,9 @@ def test_answers_that_nobody_reads_give_way_to_a_scrape() -> None:
         asking = threading.Thread(target=ask_for_ever, args=(connection,))
         asking.start()
 
-        eventually(lambda: process.ask().status == 503, within=15)
+        eventually(lambda: process.ask().status == 503)
         assert process.ask("/-/healthy").status == 200
-        eventually(lambda: process.ask().status == 200, within=15)
+        eventually(lambda: process.ask().status == 200)
         assert (process.value("jackpot_exporter_web_refusals_total", reason="busy") or 0) > 0
         asking.join(15)
         assert not asking.is_alive(), "it was let go"
@@ -155,9 +155,9 @@ def test_a_thousand_connections_without_handshake_do_not_disturb_a_scrape(
         for _ in range(1000):
             stack.enter_context(socket.create_connection(("127.0.0.1", secure.port), timeout=5))
 
-        eventually(lambda: established(secure) <= 301, within=15)
+        eventually(lambda: established(secure) <= 301)
         assert usual_scrape(secure, trusting(authority.file)) < 0.5
-    eventually(lambda: established(secure) < 5, within=15)
+    eventually(lambda: established(secure) < 5)
 
 
 def test_clients_who_asked_once_and_stay_do_not_keep_others_out(exporter: FrontDoorProcess) -> None:
