@@ -13,7 +13,7 @@ import pytest
 from harness.composition import ROOT
 from jackpot_exporter.tools import find
 
-NAMES = ("quickstart", "scaling", "upgrading", "faq")
+NAMES = ("quickstart", "scaling", "upgrading", "faq", "reports")
 PROGRAMS: dict[str, tuple[str, str | int]] = {"promtool": ("promtool", 3), "vmalert": ("vmalert", "current")}
 SETTINGS = "/etc/jackpot-exporter/settings.yaml"
 
@@ -37,6 +37,14 @@ HELD = {
     "jackpot-exporter generate --values values.yaml --out new": "tests/test_readme.py::test_generate",
     "jackpot-exporter generate --values values.yaml --out site": "tests/test_readme.py::test_generate",
     "diff -r old new": "tests/bundle/test_generate.py::test_generate_brings_files_into_line",
+    "jackpot-exporter report --kind health --since 24h --format html --output health.html": (
+        "tests/report/test_command.py::test_the_page_is_the_default"
+    ),
+    "jackpot-exporter report --mail-to ops@example.com --smtp-host mail.example.com --smtp-user report"
+    " --smtp-password-file /run/secrets/smtp": "tests/report/test_command.py::test_it_is_sent_and_not_printed",
+    "jackpot-exporter report --webhook-file /run/secrets/chat-webhook": (
+        "tests/report/test_command.py::test_it_is_sent_and_not_printed"
+    ),
     "./run check": "tests/test_run.py::test_help_names_every_command",
     "./run test": "tests/test_readme.py::test_the_two_commands_of_the_first_screen",
     "./run build": "tests/deploy/test_release.py::test_the_wheel_can_be_made_of_the_source_archive",
@@ -75,12 +83,15 @@ def test_the_command_is_held_by_a_test(command: str) -> None:
     assert f"def {name}" in (ROOT / file).read_text()
 
 
+def test_no_command_is_held_that_no_document_has() -> None:
+    assert set(HELD) == set(lines("console"))
+
+
 def test_no_document_is_forgotten() -> None:
-    """Those without commands, and operations.md with tests of its own, are named too."""
-    found = {path.stem for path in (ROOT / "docs").glob("*.md")}
-    plain = {
-        name for name in found if not re.search(r"```(?:sh|console)\n", (ROOT / "docs" / f"{name}.md").read_text())
+    """Each one with commands is named by the tests that hold them."""
+    texts = [path.read_text() for path in (ROOT / "tests").rglob("*.py")]
+    documents = {
+        path.stem for path in (ROOT / "docs").glob("*.md") if re.search(r"```(?:sh|console)\n", path.read_text())
     }
 
-    assert found - plain == {*NAMES, "operations"}
-    assert set(HELD) == set(lines("console"))
+    assert {name for name in documents - {*NAMES} if not any(f"{name}.md" in text for text in texts)} == set()

@@ -74,6 +74,16 @@ def test_new_settings_have_a_new_name() -> None:
     assert len(names) == 2
 
 
+@pytest.mark.parametrize("system", ["backoffice", "poker", "ticketing"])
+def test_a_site_adds_a_system(system: str, shipped: dict[str, Any]) -> None:
+    more = keyed(helm.render({"systems": [system]}))
+
+    added = {name.partition("/")[0] for name in more.keys() - shipped.keys() if system in name}
+    assert added == {"PrometheusRule", "ConfigMap"}
+    assert more.items() >= shipped.items()
+    assert [name for name in more.keys() - shipped.keys() if system not in name] == []
+
+
 def test_a_site_adds_its_routing() -> None:
     made = keyed(helm.render({"routing": ROUTING.read_text(), "rules": False, "dashboards": False}))
 

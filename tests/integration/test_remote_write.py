@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -100,6 +101,18 @@ def test_vmalert_takes_the_rules_as_they_are() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_rulers_with_limits_can_take_the_rules() -> None:
+    """Mimir's and Cortex' as docs/scaling.md sets it, and the fields that Prometheus' own format has."""
+    groups = [group for file in RULES.glob("*.yml") for group in yaml.safe_load(file.read_text())["groups"]]
+    (limit,) = re.findall(r"ruler_max_rules_per_rule_group: (\d+)", (ROOT / "docs" / "scaling.md").read_text())
+    fields = {key for group in groups for rule in group["rules"] for key in rule}
+
+    assert max(len(group["rules"]) for group in groups) <= int(limit)
+    assert len({group["name"] for group in groups}) == len(groups)
+    assert {key for group in groups for key in group} <= {"name", "interval", "rules"}
+    assert fields <= {"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"}
 
 
 @pytest.mark.parametrize("name", ["redis_test", "postgres_2m_test", "postgres_30m_test", "host_5m_test"])
