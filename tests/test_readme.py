@@ -115,6 +115,7 @@ def test_the_package_installs_as_the_readme_says(tmp_path: Path) -> None:
 
     assert done.stdout.startswith("jackpot-exporter, version "), done.stderr
     assert (sources / "unpacked" / "jackpot_exporter" / "demo" / "schema.sql").exists()
+    assert (sources / "unpacked" / "jackpot_exporter" / "web" / "live" / "page" / "page.js").exists()
 
 
 def test_check_and_once(folder: Path) -> None:
