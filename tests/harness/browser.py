@@ -65,7 +65,7 @@ def visiting(browser: Browser, address: str, width: int = 1280, height: int = 90
     page.on("request", lambda request: visit.asked.append(request.url))
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     page.on("dialog", lambda dialog: visit.complaints.append(dialog.message))
-    page.on("console", visit.hear)
+    page.on("console", lambda message: visit.hear(message))  # noqa: PLW0108 - it keeps a note on what it is given
     page.goto(address)
     try:
         yield visit
