@@ -14,7 +14,7 @@ import pytest
 from conftest import Database
 from harness.waiting import eventually
 from jackpot_exporter.demo.programs import fetch
-from jackpot_exporter.demo.servers import AlertmanagerServer, RedisServer, free_port
+from jackpot_exporter.demo.servers import AlertmanagerServer, PrometheusServer, RedisServer, free_port
 from jackpot_exporter.tools import find
 
 ROOT = Path(__file__).parent.parent
@@ -80,6 +80,7 @@ def test_these_are_the_commands() -> None:
         "jackpot-exporter generate --values values.yaml --out site",
         "jackpot-exporter alerts list",
         'jackpot-exporter alerts ack JackpotServiceDown --for 2h --comment "restarting it"',
+        "jackpot-exporter report --kind health --since 24h --format html --output health.html",
         "jackpot-exporter once --config.file kiosk.yaml --collector query_orders",
         "jackpot-exporter generate --values kiosk-values.yaml --out lobby",
         "promtool test rules lobby/prometheus/tests/kiosk_test.yml",
@@ -173,6 +174,21 @@ def test_alerts_list_and_ack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "acknowledged" in after.stdout
 
 
+def test_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the first day nothing has been recorded yet, and the page says so."""
+    receivers = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
+    with AlertmanagerServer(receivers) as alertmanager, PrometheusServer({"scrape_configs": []}) as prometheus:
+        monkeypatch.setenv("ALERTMANAGER_URL", alertmanager.url)
+        monkeypatch.setenv("PROMETHEUS_URL", prometheus.url)
+
+        done = run(COMMANDS[11], tmp_path)
+
+    page = (tmp_path / "health.html").read_text()
+    assert done.returncode == 0, done.stderr
+    assert "<h1>Health</h1>" in page
+    assert "no data" in page
+
+
 def test_a_pack_of_ones_own(tmp_path: Path, database: Database) -> None:
     """Written down from the README's blocks, and nothing else."""
     for block in blocks("yaml"):
@@ -183,7 +199,7 @@ def test_a_pack_of_ones_own(tmp_path: Path, database: Database) -> None:
     database.execute(blocks("sql")[0])
     database.execute("insert into orders values (1, 'open'), (2, 'open'), (3, 'paid')")
 
-    collected, compiled, tested = (run(command, tmp_path) for command in COMMANDS[11:])
+    collected, compiled, tested = (run(command, tmp_path) for command in COMMANDS[12:])
 
     assert collected.returncode == 0, collected.stderr
     assert 'kiosk_orders{state="open"} 2' in collected.stdout
