@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from harness.exporter import ExporterProcess
 from harness.proxy import FaultProxy
 from harness.workers import settle_in
 from jackpot_exporter.demo.servers import AlertmanagerServer, PostgresServer, PrometheusServer, RedisServer
+from jackpot_exporter.redaction import redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,14 @@ def logging_as_before() -> Iterator[None]:
     for logger, handlers, level in before:
         logger.handlers[:] = handlers
         logger.setLevel(level)  # not by assignment: loggers remember what is enabled
+
+
+@pytest.fixture(autouse=True)
+def secrets_as_before() -> Iterator[None]:
+    """What one test takes for a secret may be an ordinary word of another."""
+    known = {name: copy(value) for name, value in vars(redact).items()}
+    yield
+    vars(redact).update(known)
 
 
 @pytest.fixture(scope="session")

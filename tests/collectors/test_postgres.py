@@ -105,8 +105,8 @@ async def test_refused_login_is_not_taken_for_a_database_that_is_down(postgres: 
 
 async def test_role_without_grants_is_told_which_one_is_missing(postgres: PostgresServer) -> None:
     if not postgres.execute("select 1 from pg_roles where rolname = 'blind'"):
-        postgres.create_role("blind", "blind")
-    async with target(postgres.dsn_of(user="blind", password="blind")) as exporter:
+        postgres.create_role("blind", "sightless")
+    async with target(postgres.dsn_of(user="blind", password="sightless")) as exporter:
         found = await exporter.collect("postgres")
 
     assert found.outcome is Outcome.OK

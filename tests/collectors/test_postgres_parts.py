@@ -42,9 +42,9 @@ async def locked(reader: Reader) -> list[Item]:
 def dsn(database: Database) -> str:
     database.execute("create table forbidden (n int); create table locked (n int)")
     if not database.execute("select 1 from pg_roles where rolname = 'blind'"):
-        database.server.create_role("blind", "blind")
+        database.server.create_role("blind", "sightless")
     database.execute("grant select on locked to blind")
-    return database.server.dsn_of(database.name, "blind", "blind")
+    return database.server.dsn_of(database.name, "blind", "sightless")
 
 
 async def collect(dsn: str, *parts: Part) -> list[Item]:

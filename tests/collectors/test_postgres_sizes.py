@@ -85,8 +85,8 @@ async def test_table_locked_from_the_start_is_left_out(filled: Database) -> None
 
 async def test_without_pg_monitor_the_log_is_left_out_and_the_rest_is_there(filled: Database) -> None:
     if not filled.execute("select 1 from pg_roles where rolname = 'blind'"):
-        filled.server.create_role("blind", "blind")
-    async with target(filled, filled.server.dsn_of(filled.name, "blind", "blind")) as exporter:
+        filled.server.create_role("blind", "sightless")
+    async with target(filled, filled.server.dsn_of(filled.name, "blind", "sightless")) as exporter:
         found = await exporter.collect("postgres_sizes")
 
     assert found.notes == {"wal": Outcome.PERMISSION}

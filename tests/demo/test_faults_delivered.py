@@ -85,8 +85,10 @@ class Demo:
         return {one.to: one for one in reversed(found) if title in one.title and one.to not in ("log", "watchdog")}
 
     def has_told(self, names: Iterable[str], since: float, status: str) -> bool:
-        """Whether all who must know do."""
-        return all(EXPECTED[name][0] <= self.pages(name, since, status).keys() for name in names)
+        """All who must know do; AssertionError with those who do not."""
+        ignorant = {name: EXPECTED[name][0] - self.pages(name, since, status).keys() for name in names}
+        assert not any(ignorant.values()), ignorant
+        return True
 
     def is_calm(self, names: Iterable[str]) -> bool:
         """Nothing that the faults bring, or that would hide it, still fires from those before."""

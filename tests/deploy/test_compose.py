@@ -216,7 +216,7 @@ def test_prometheus_scrapes_all_of_it_and_knows_the_rules(stack: Composition) ->
 def test_the_exporter_answers_for_its_servers(stack: Composition) -> None:
     """`/alerts` and `/dashboard` ask Alertmanager and Prometheus by the addresses of the stack."""
     for path in ("/alerts", "/dashboard"):
-        assert get(stack.address("exporter", 7777), path)
+        assert eventually(lambda path=path: get(stack.address("exporter", 7777), path))  # type: ignore[misc]
 
 
 def test_an_alert_arrives_on_every_channel(stack: Composition) -> None:

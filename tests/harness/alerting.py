@@ -20,7 +20,7 @@ from jackpot_exporter.demo.programs import SinkProcess
 from jackpot_exporter.demo.servers import AlertmanagerServer, PrometheusServer, free_port
 from jackpot_exporter.demo.site import Site, SiteAlertmanager, write_site
 
-UNACKED, LEVEL_2, LEVEL_3, LEVEL_4 = 5, 8, 12, 16
+UNACKED, LEVEL_2, LEVEL_3, LEVEL_4 = 6, 12, 16, 20
 """Seconds after which an incident escalates."""
 QUICK = {"for": "0s", "keep_firing_for": "1s"}
 VALUES: dict[str, Any] = {
