@@ -79,8 +79,9 @@ class Timing:
         """With values that shorten the times of these packs: whatever an alert waits for or looks back at."""
         if not self.values:
             return self
-        alerts = {alert.name: _quick(alert) for pack in packs for alert in pack.alerts if not alert.objective}
-        groups = {group.name: {"interval": "1s"} for pack in packs for group in pack.groups}
+        quick = [alert for pack in packs for alert in pack.alerts if not alert.objective]
+        alerts = {alert.name: _quick(alert) for alert in quick}
+        groups = {alert.group: _SECOND for alert in quick}
         values = {
             **self.values,
             "alerts": {**alerts, **self.values["alerts"]},
