@@ -10,7 +10,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -20,11 +20,13 @@ _MASK = "***"
 _MIN_LENGTH = 3  # masking one or two characters would make every line unreadable and hide nothing
 _PLAIN_WORD = re.compile(r"[A-Za-z_-]{1,16}|.{1,5}", re.DOTALL)
 _BY_FORM = (
-    re.compile(r"(?P<before>\w://[^\s/?#:@'\"]*:)[^\s/?#'\"]+(?=@)"),
+    # Bounded, for some of what is logged was written by strangers.
+    re.compile(r"(?P<before>\w://[^\s/?#:@'\"]{0,200}:)[^\s/?#'\"]{1,200}(?=@)"),
     re.compile(
-        r"(?P<before>\b\w*(?:passw(?:or)?d|passphrase|pwd)\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s'\"&;,)*]+)", re.IGNORECASE
+        r"(?P<before>(?:passw(?:or)?d|passphrase|pwd)\s{0,5}=\s{0,5})(?:'(?:[^'\\]|\\.){0,200}'?|[^\s'\"&;,)*]{1,200})",
+        re.IGNORECASE,
     ),
-    re.compile(r"(?P<before>\bpassword\s+)'(?:[^']|'')*'", re.IGNORECASE),  # alter role
+    re.compile(r"(?P<before>\bpassword\s{1,5})'(?:[^']|''){0,200}'?", re.IGNORECASE),  # alter role
 )
 
 
@@ -54,8 +56,7 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """The text with every known secret masked, and with what stands where passwords stand."""
-        for start, end, _ in reversed(_spans(text, self._values)):
-            text = f"{text[:start]}{_MASK}{text[end:]}"
+        text = _masked(text, dict.fromkeys(self._values, _MASK))
         for form in _BY_FORM:
             text = form.sub(rf"\g<before>{_MASK}", text)
         return text
@@ -66,9 +67,17 @@ class Redactor:
 
     def label(self, value: str) -> str:
         """The value of a label with every secret masked that is no plain word."""
-        for start, end, form in reversed(_spans(value, self._in_labels)):
-            value = f"{value[:start]}{self._in_labels[form]}{value[end:]}"
-        return value
+        return _masked(value, self._in_labels)
+
+
+def _masked(text: str, masks: Mapping[str, str]) -> str:
+    """The text with each secret exchanged for its mask."""
+    pieces: list[str] = []
+    at = 0
+    for start, end, form in _spans(text, masks):
+        pieces += (text[at:start], masks[form])
+        at = end
+    return "".join((*pieces, text[at:]))
 
 
 def _spans(text: str, forms: Iterable[str]) -> list[tuple[int, int, str]]:
