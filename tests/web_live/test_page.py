@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Route
 
 from conftest import Database
 from harness.browser import Visit, running_browser, visiting
 from harness.front_door import FrontDoorProcess
-from harness.live import FILL, TABLE, exporting
+from harness.live import FILL, TABLE, exporting, watching
 from harness.waiting import eventually
 from jackpot_exporter.demo.servers import AlertmanagerServer, PostgresServer
 
@@ -268,6 +269,37 @@ def test_text_stands_out_from_its_ground(browser: Browser, exporter: FrontDoorPr
 def test_nothing_runs_over_the_edge(browser: Browser, exporter: FrontDoorProcess, width: int) -> None:
     with visiting(browser, f"{exporter.url}/", width) as visit:
         visit.waits_for("#pool-rows th", "pool-1000")
+
+        assert visit.run("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [360, 720, 1180, 1280])
+def test_the_largest_of_all_fit(browser: Browser, exporter: FrontDoorProcess, width: int) -> None:
+    """Values and names as long as they get, in a stream made up for the page."""
+    long = {"name": "N" * 80, "service": "s" * 40, "severity": "critical", "priority": "P1", "state": "firing"}
+    incident = {**long, "level": 4, "since": 0, "summary": "w" * 300, "description": "", "runbook": "", "taken": None}
+    latency = {"limit": 0.15, "p50": 99.9, "p95": 4.393, "p99": 12_345.0, "perSecond": 9e6, "isReported": False}
+    failing = {"outcome": "permission", "isGood": False, "lastSuccess": 0, "series": 1e9, "failures": 1e9, "dropped": 0}
+    connections = {"active": 1000, "waiting": 1000, "max": 1000}
+    with watching(exporter) as watcher:
+        pools, state = watcher.until("pools"), watcher.until("state")
+    state["service"].update({"up": 1, "perSecond": 9.9e6, "errorRatio": 1, "activeUsers": 1e9, "uptime": 1e9})
+    state["dependencies"] = [{"name": "payment_gateway" * 2, "up": True, "seconds": 9.9, "connections": connections}]
+    state["latencies"] = [{"operation": name, **latency} for name in ("contribution", "pool_query")]
+    state["collectors"] = [{"name": "postgres_replication_and_more", **failing}]
+    state["alerts"] = {"isNamed": True, "incidents": [incident]}
+    pools["amounts"] = [9e14] * len(pools["names"])
+    stream = "".join(
+        f"event: {name}\ndata: {json.dumps(one)}\n\n" for name, one in (("pools", pools), ("state", state))
+    )
+
+    def answer(route: Route) -> None:
+        route.fulfill(body=stream, content_type="text/event-stream")
+
+    with visiting(browser, "about:blank", width) as visit:
+        visit.page.route("**/live", answer)
+        visit.page.goto(f"{exporter.url}/")
+        visit.waits_for("#pool-rows", "$9,000,000,000,000.00")
 
         assert visit.run("document.documentElement.scrollWidth") <= width
 

@@ -29,7 +29,8 @@ from .view import View
 log = logging.getLogger(__name__)
 
 _SLOW_SECONDS = 5.0
-_BUFFER_BYTES = 64 * 1024
+_BUFFER_BYTES = 32 * 1024
+_LOOK_SECONDS = 0.2
 _DASHBOARD_SECONDS = 5.0
 _PING_SECONDS = 20.0
 _GOODBYE_SECONDS = 0.5
@@ -84,6 +85,7 @@ class Live:
             while (message := await viewer.next()) is not None:
                 async with asyncio.timeout(_SLOW_SECONDS):
                     await response.write(message)
+                    await _taken(request)
         return response
 
     async def realtime(self, request: web.Request) -> web.StreamResponse:
@@ -173,9 +175,16 @@ async def _send(answer: web.WebSocketResponse, viewer: Viewer, request: web.Requ
         while (message := await viewer.next()) is not None:
             async with asyncio.timeout(_SLOW_SECONDS):
                 await answer.send_frame(message, WSMsgType.TEXT)
+                await _taken(request)
         await answer.close(code=WSCloseCode.SERVICE_RESTART)
     except (TimeoutError, ConnectionError):
         _abort(request)
+
+
+async def _taken(request: web.Request) -> None:
+    """Until the kernel has all of it. aiohttp waits only now and then, so that more than a message would lie here."""
+    while request.transport is not None and request.transport.get_write_buffer_size():  # noqa: ASYNC110 - none tells
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def _full() -> web.Response:

@@ -108,19 +108,3 @@ export function setCurve(curve, points, limit = null) {
   setAttribute(curve.lastChild, "d", steps.join(""));
   if (limit !== null) setAttribute(curve.firstChild, "d", `M0 ${y(limit)}H${WIDTH}`);
 }
-
-const PROMISED_AT = 72; // of a hundred: what is over it has room to be seen
-
-export function makeBar() {
-  const bar = shape("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", class: "bullet", "aria-hidden": "true" });
-  bar.append(shape("rect", { class: "track", y: 3, width: 100, height: 4 }), shape("rect", { class: "fill", y: 3, height: 4 }));
-  bar.append(shape("rect", { class: "tick", x: PROMISED_AT, width: 1, height: 10 }));
-  return bar;
-}
-
-export function setBar(bar, value, limit) {
-  const isKnown = value !== null && limit !== null;
-  const width = isKnown ? Math.min(100, (value / limit) * PROMISED_AT) : 0;
-  setAttribute(bar.children[1], "width", width.toFixed(1));
-  setAttribute(bar, "data-level", isKnown && value > limit ? "warning" : "good");
-}

@@ -1,6 +1,6 @@
 // The page: takes the events of /live, keeps the last ten minutes, shows them.
 
-import { byId, list, make, makeBar, makeCurve, setBar, setCurve, setState, setText, show } from "./draw.js";
+import { byId, list, make, makeCurve, setCurve, setState, setText, show } from "./draw.js";
 import * as words from "./words.js";
 
 const KEPT_SECONDS = 600;
@@ -229,9 +229,11 @@ function drawFigures() {
     { name: "Service", value: serviceWord(service), note: [service.version, service.environment].filter(Boolean).join(" · ") },
     { name: "Up for", value: words.span(service.uptime) },
   ];
+  // Of a service that is not watched there is nothing to say; what is watched and not known now is told.
+  const told = figures.filter((one, index) => index < 2 || service.up !== null || one.value !== words.NOT_KNOWN);
   list(
     byId("figures"),
-    figures,
+    told,
     (one) => one.name,
     (one) => make("div", {}, make("dt", {}, one.name), make("dd", {}, make("span", { class: "value" }), one.curve ? makeCurve() : make("small"))),
     (element, one) => {
@@ -244,6 +246,7 @@ function drawFigures() {
 }
 
 function serviceWord(service) {
+  if (service.up === null) return words.NOT_KNOWN;
   if (service.up === 0) return "down";
   return service.status ?? words.NOT_KNOWN;
 }
@@ -303,6 +306,7 @@ function rowHead(...children) {
 function drawDependencies() {
   const { dependencies } = page.state;
   show(byId("no-dependencies"), dependencies.length === 0);
+  show(byId("dependency-table"), dependencies.length > 0);
   list(
     byId("dependency-rows"),
     dependencies,
@@ -331,18 +335,18 @@ function particulars(one) {
 function drawLatencies() {
   const { latencies } = page.state;
   show(byId("no-latencies"), latencies.length === 0);
+  show(byId("latency-table"), latencies.length > 0);
   list(
     byId("latency-rows"),
     latencies,
     (one) => one.operation,
-    (one) => make("tr", {}, rowHead(words.name(one.operation)), cell("number wide"), cell("number"), cell("number wide"), cell("number"), cell("bar-column", makeBar()), cell("curve-column wide", makeCurve(true)), cell("state")),
+    (one) => make("tr", {}, rowHead(words.name(one.operation)), cell("number wide"), cell("number"), cell("number wide"), cell("number"), cell("curve-column wide", makeCurve(true)), cell("state")),
     (row, one) => {
-      const [, p50, p95, p99, limit, bar, curve, state] = row.children;
+      const [, p50, p95, p99, limit, curve, state] = row.children;
       setText(p50, words.milliseconds(one.p50));
       setText(p95, words.milliseconds(one.p95));
       setText(p99, words.milliseconds(one.p99));
       setText(limit, words.milliseconds(one.limit));
-      setBar(bar.firstChild, one.p95, one.limit);
       setCurve(curve.firstChild, page.figures.get(`p95 ${one.operation}`) ?? [], one.limit);
       setState(state, ...kept(one));
     },

@@ -21,7 +21,7 @@ export const name = (text) => text.replaceAll("_", " ");
 export function milliseconds(seconds) {
   return known(seconds, (n) => {
     const value = n * 1000;
-    if (value >= 10_000) return `${(value / 1000).toFixed(1)} s`;
+    if (value >= 1000) return `${(value / 1000).toFixed(value < 10_000 ? 2 : 0)} s`;
     return `${value < 10 ? value.toFixed(1) : whole.format(value)} ms`;
   });
 }
