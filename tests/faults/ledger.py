@@ -29,6 +29,7 @@ class Entry:
 class Ledger:
     """All that was measured in one run."""
 
+    interval: float
     entries: list[Entry] = field(default_factory=list)
     scrapes: list[float] = field(default_factory=list)
     idle: list[float] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Ledger:
         noticed = [e.noticed for e in self.entries if e.noticed is not None]
         recovered = [e.recovered for e in self.entries if e.recovered is not None]
         yield f"faults survived: {len(self.entries)}"
+        yield f"time between two collections: {self.interval:g} s"
         if noticed:
             yield f"noticed after: median {median(noticed):.2f} s, at most {max(noticed):.2f} s"
         if recovered:

@@ -40,6 +40,8 @@ class Row:
     target: str = ""
     only: frozenset[str] = frozenset()
     """The collectors that are hurt, when it is not all that read the source."""
+    answers: bool = False
+    """Whether the source answers all the same, and so is up."""
 
     @property
     def name(self) -> str:
@@ -160,7 +162,15 @@ def _resume(source: str, rig: Rig) -> None:
 
 def _of_the_server() -> Iterator[Row]:
     lock = _Held(_lock_pools)
-    yield Row("postgres", "table is locked", lock.begin, lock.end, frozenset({TIMEOUT}), only=frozenset({"pools"}))
+    yield Row(
+        "postgres",
+        "table is locked",
+        lock.begin,
+        lock.end,
+        frozenset({TIMEOUT}),
+        only=frozenset({"pools"}),
+        answers=True,
+    )
     busy = _Held(_run_script)
     yield Row("redis", "runs a script without end", busy.begin, busy.end, frozenset({TIMEOUT}))
     for source, crowd in _CROWDS.items():
@@ -168,7 +178,8 @@ def _of_the_server() -> Iterator[Row]:
         yield Row(source, "is out of connections", held.begin, held.end, frozenset({REFUSED}))
     for source, rotate in _ROTATIONS.items():
         change = _Rotation(source, rotate)
-        yield Row(source, "has a new password", change.begin, change.end, frozenset({AUTH}))
+        answers = source == "service"  # HTTP has a status for it; elsewhere nothing comes before the login
+        yield Row(source, "has a new password", change.begin, change.end, frozenset({AUTH}), answers=answers)
 
 
 class _Held:
@@ -221,14 +232,6 @@ def _crowd_postgres(rig: Rig, held: ExitStack) -> None:
     rig.lines["postgres"].pass_through()
 
 
-def _crowd_pgbouncer(rig: Rig, held: ExitStack) -> None:
-    console = held.enter_context(psycopg.connect(rig.bouncer.admin_dsn, autocommit=True))
-    command = psycopg.ClientCursor(console)
-    command.execute("set max_client_conn = 1")
-    held.callback(command.execute, "set max_client_conn = 100")
-    rig.lines["pgbouncer"].sever()
-
-
 def _crowd_redis(rig: Rig, held: ExitStack) -> None:
     client = held.enter_context(rig.redis.client())
     client.config_set("maxclients", 1)
@@ -238,7 +241,6 @@ def _crowd_redis(rig: Rig, held: ExitStack) -> None:
 
 _CROWDS: Final[Mapping[str, Callable[[Rig, ExitStack], None]]] = {
     "postgres": _crowd_postgres,
-    "pgbouncer": _crowd_pgbouncer,
     "redis": _crowd_redis,
 }
 

@@ -50,7 +50,7 @@ def behaviour(row: Row) -> str:
     if row.source == "probe":
         return "`probe_success` 0, with the collector up: a probe that fails is a result"
     who = ", ".join(f"`{name}`" for name in sorted(row.only)) if row.only else "its collectors"
-    witness = "" if row.only else f", `{WITNESSES[row.source]}` 0"
+    witness = "" if row.answers else f", `{WITNESSES[row.source]}` 0"
     return f"{who} down with `{' or '.join(sorted(row.reasons))}`{witness}"
 
 
@@ -129,8 +129,8 @@ class Trial:
         return all(now.is_up(name) for name in self._hurt) and self._witness_of(now) in (1, None)
 
     def _witness_of(self, now: Reading) -> float | None:
-        """None when only some of the source's collectors are hurt."""
-        if self._row.only:
+        """None when it has nothing to say."""
+        if self._row.answers:
             return None
         labels = {"probe": "site"} if self._row.source == "probe" else {}
         value = now.value(WITNESSES[self._row.source], **labels)

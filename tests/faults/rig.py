@@ -30,7 +30,7 @@ from jackpot_exporter.demo.programs import ServiceProcess
 from jackpot_exporter.demo.servers import PgBouncerServer, PostgresServer, RedisServer
 
 _CROWD: Final = os.getloadavg()[0] / (os.cpu_count() or 1)
-INTERVAL: Final = 0.5 * min(6.0, max(1.0, _CROWD / 4))
+INTERVAL: Final = float(os.environ.get("FAULTS_INTERVAL", 0.5 * min(6.0, max(1.0, _CROWD / 2))))
 """Seconds. On a crowded machine everything takes longer: the faults are the same, in intervals."""
 CONNECT_TIMEOUT: Final = INTERVAL / 2
 POSTGRES_CONNECTIONS: Final = 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import psycopg
 import pytest
 
 from faults.ledger import Entry, Ledger
@@ -22,6 +23,24 @@ def test_a_fault_is_survived(rig: Rig, ledger: Ledger, row: Row) -> None:
     ledger.idle += measured.idle
     ledger.entries.append(Entry(row.source, row.fault, behaviour(row), measured.detected, measured.recovered))
     assert measured.recovered < 3 * INTERVAL + 10 * max(measured.idle)
+
+
+def test_pgbouncer_keeps_room_for_who_looks_at_it(rig: Rig, ledger: Ledger) -> None:
+    with psycopg.connect(rig.bouncer.admin_dsn, autocommit=True) as console:
+        command = psycopg.ClientCursor(console)
+        command.execute("set max_client_conn = 0")
+        try:
+            rig.lines["pgbouncer"].sever()
+            severed = rig.read().rounds("pgbouncer")
+            eventually(lambda: rig.read().rounds("pgbouncer") > severed + 1, within=20 * INTERVAL)
+            eventually(lambda: rig.read().is_up("pgbouncer"), within=20 * INTERVAL)
+            with pytest.raises(psycopg.OperationalError, match="no more connections allowed"):
+                psycopg.connect(rig.bouncer.dsn_of("postgres", "postgres")).close()
+        finally:
+            command.execute("set max_client_conn = 100")
+
+    words = "nothing: its console does not count as one of the clients that it limits"
+    ledger.entries.append(Entry("pgbouncer", "is out of connections", words, None, None))
 
 
 def test_when_everything_hangs_what_needs_nobody_goes_on(rig: Rig, ledger: Ledger) -> None:

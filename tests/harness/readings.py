@@ -17,7 +17,8 @@ class Reading:
 
     @property
     def collectors(self) -> frozenset[str]:
-        return frozenset(self._ups)
+        """All that there are, also those that have not finished once."""
+        return frozenset(self._failures)
 
     def is_up(self, collector: str) -> bool:
         return self._ups.get(collector) == 1
