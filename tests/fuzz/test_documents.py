@@ -51,7 +51,7 @@ def sensible(found: HealthDocument) -> None:
     assert all(len(text) <= 100 for text in (found.version, found.environment) if text)
 
 
-@inputs(150)
+@inputs(100)
 @given(DOCUMENTS, READINGS)
 async def test_any_document_is_read(document: Any, reading: Reading) -> None:
     found, _ = await read_json(json.dumps(document).encode(), lambda tree: read_document(tree, reading))
@@ -59,7 +59,7 @@ async def test_any_document_is_read(document: Any, reading: Reading) -> None:
     sensible(found)
 
 
-@inputs(300)
+@inputs(200)
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]",:0123456789eE.-+tfn\\u \n\ufeff', max_size=60).map(str.encode))
 @example(b"[" * 100_000)
 @example(b'{"uptime":' + b"9" * 5000 + b"}")
@@ -80,7 +80,7 @@ HEADER = st.text(max_size=30) | st.lists(
 ).map("".join)  # fmt: skip
 
 
-@inputs(300)
+@inputs(200)
 @given(HEADER)
 def test_any_wish_of_a_client_is_understood_somehow(header: str) -> None:
     choose_format(header)

@@ -111,7 +111,7 @@ def read(text: str, fmt: Format) -> list[Metric]:
     return list(parse(text))
 
 
-@inputs(300)
+@inputs(150)
 @given(st.lists(samples() | frames(), max_size=8))
 @example([SPECS[0].sample(1, "\r"), SPECS[0].sample(2, "\n")])
 @example([SPECS[0].sample(1, f"a{SECRET}"), SPECS[0].sample(2, SECRET)])
@@ -128,7 +128,7 @@ def test_a_page_is_valid_and_without_doubles(items: list[Sample | Frame]) -> Non
         assert "s3cret" not in text
 
 
-@inputs(150)
+@inputs(60)
 @given(st.lists(samples() | frames(), max_size=8))
 async def test_both_ways_to_render_are_one(items: list[Sample | Frame]) -> None:
     try:
@@ -143,7 +143,7 @@ async def test_both_ways_to_render_are_one(items: list[Sample | Frame]) -> None:
     assert at_once == in_steps
 
 
-@inputs(200)
+@inputs(100)
 @given(st.lists(st.lists(samples(), max_size=6), min_size=1, max_size=3))
 @example([[SPECS[0].sample(1, "a\rb"), SPECS[0].sample(2, "a\rc")]])
 def test_parts_of_several_collectors_become_one_page_without_doubles(groups: list[list[Sample]]) -> None:

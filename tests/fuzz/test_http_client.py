@@ -30,7 +30,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@inputs(150)
+@inputs(60)
 @given(st.lists(PIECES | st.binary(max_size=20), max_size=14).map(b"".join))
 @example(b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n")
 async def test_any_answer_is_read_or_refused(said: bytes) -> None:

@@ -50,7 +50,7 @@ LINES = (
 )
 
 
-@inputs(120)
+@inputs(60)
 @given(st.lists(LINES, max_size=12))
 @example([json.dumps({"level": "error", "error": {"type": f"type_{number}"}}).encode() for number in range(12)])
 async def test_any_lines_are_counted_once(tmp_path: Path, lines: list[bytes]) -> None:

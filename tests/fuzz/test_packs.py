@@ -70,7 +70,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
-@inputs(120)
+@inputs(60)
 @given(st.lists(st.tuples(st.sampled_from(WAYS), VALUES), min_size=1, max_size=2))
 def test_any_change_is_taken_or_refused(folder: Path, changes: list[tuple[tuple[str, tuple[Any, ...]], Any]]) -> None:
     data = {name: yaml.safe_load(text) for name, text in SMALL.items()}
@@ -92,7 +92,7 @@ WORDS = st.sampled_from(
 )  # fmt: skip
 
 
-@inputs(300)
+@inputs(200)
 @given(st.lists(WORDS | st.text(max_size=4), max_size=12).map(" ".join))
 def test_any_expression_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(ValueError):

@@ -79,7 +79,7 @@ STYLES = st.sampled_from(
 )
 
 
-@inputs(100)
+@inputs(50)
 @given(CONFIGURATIONS, STYLES)
 @example({"postgres": {"dsn": f"postgresql://me:{CORE[:4]}/{CORE[4:]}@127.0.0.1:1/db", "x": 1}}, {})
 def test_what_is_said_of_settings_holds_none(tmp_path: Path, settings: dict[str, Any], style: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def test_what_is_said_of_settings_holds_none(tmp_path: Path, settings: dict[str,
     assert leaks(str(said or "")) == []
 
 
-@inputs(25)
+@inputs(10)
 @given(CONFIGURATIONS)
 def test_check_and_once_print_none(tmp_path: Path, settings: dict[str, Any]) -> None:
     forget()
@@ -105,7 +105,7 @@ def test_check_and_once_print_none(tmp_path: Path, settings: dict[str, Any]) -> 
     assert leaks(said.output) == []
 
 
-@inputs(40)
+@inputs(15)
 @given(st.sampled_from([("DATABASE_URL", POSTGRES), ("REDIS_URL", REDIS), ("JACKPOT_SERVICE_URL", HTTP)]), st.data())
 def test_what_is_said_of_the_environment_holds_none(source: tuple[str, Any], data: st.DataObject) -> None:
     forget()
@@ -118,7 +118,7 @@ def test_what_is_said_of_the_environment_holds_none(source: tuple[str, Any], dat
 ADDRESSES = written(POSTGRES) | written(REDIS) | written(HTTP)
 
 
-@inputs(100)
+@inputs(80)
 @given(ADDRESSES, st.sampled_from(logs.FORMATS))
 def test_logs_and_crashes_hold_none(address: str, fmt: str) -> None:
     forget()
@@ -142,7 +142,7 @@ def test_logs_and_crashes_hold_none(address: str, fmt: str) -> None:
     assert fmt == "logfmt" or all(json.loads(line)["event"] for line in lines)
 
 
-@inputs(100)
+@inputs(80)
 @given(ADDRESSES, st.text(max_size=5))
 def test_metrics_hold_none(address: str, before: str) -> None:
     forget()

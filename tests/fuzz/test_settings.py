@@ -54,7 +54,7 @@ def is_taken_or_told(path: Path, text: str) -> bool:
     return is_told(refusal(lambda: load_settings(path, SECTIONS, {"HOME": "/root"})))
 
 
-@inputs(60)
+@inputs(30)
 @given(st.dictionaries(st.sampled_from(KEYS), BLOCKS, max_size=4))
 def test_any_data_is_taken_or_refused(tmp_path: Path, data: dict[str, Any]) -> None:
     try:
@@ -65,7 +65,7 @@ def test_any_data_is_taken_or_refused(tmp_path: Path, data: dict[str, Any]) -> N
     assert is_taken_or_told(tmp_path / "settings.yaml", text)
 
 
-@inputs(120)
+@inputs(60)
 @given(st.lists(st.tuples(st.integers(0, len(EXAMPLE)), st.integers(0, 40), PIECES), min_size=1, max_size=4))
 def test_a_damaged_file_is_taken_or_refused(tmp_path: Path, damages: list[tuple[int, int, str]]) -> None:
     text = EXAMPLE
@@ -75,7 +75,7 @@ def test_a_damaged_file_is_taken_or_refused(tmp_path: Path, damages: list[tuple[
     assert is_taken_or_told(tmp_path / "settings.yaml", text)
 
 
-@inputs(300)
+@inputs(200)
 @given(
     st.lists(PIECES | st.sampled_from(["a", "b", "1", "true", "a: ", "0o8", "1e9", "08", "1_0"]), max_size=20).map(
         "".join
@@ -88,7 +88,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     assert is_told(refusal(lambda: yamlfile.parse(text, "settings.yaml")))
 
 
-@inputs(200)
+@inputs(100)
 @given(
     st.binary(max_size=60)
     | st.lists(PIECES | st.sampled_from(["tls_server_config:", "basic_auth_users:", " a: b"])).map(
@@ -102,7 +102,7 @@ def test_any_web_configuration_is_taken_or_refused(tmp_path: Path, content: byte
     assert is_told(refusal(lambda: load_web_config(path)))
 
 
-@inputs(300)
+@inputs(200)
 @given(st.text(alphabet="0123456789.smhdwy -+e", max_size=12) | st.floats() | st.integers() | st.none() | st.text())
 def test_a_duration_is_finite_and_above_zero_or_refused(value: object) -> None:
     try:
