@@ -65,6 +65,12 @@ def test_the_sites_own_word_counts(pack: Path) -> None:
     assert "stock" in main.queries  # type: ignore[attr-defined]
 
 
+def test_a_site_replaces_the_file_of_a_query(pack: Path) -> None:
+    main = load(pack, "{packs: [./shop], queries: {stock: {sql: select 9 as stock}}}").main
+
+    assert main.queries["stock"].sql == "select 9 as stock"  # type: ignore[attr-defined]
+
+
 def test_a_site_replaces_the_sql_of_a_query(pack: Path) -> None:
     main = load(pack, "{packs: [./shop], queries: {orders: {sql: select 9 as orders}}}").main
 

@@ -21,6 +21,9 @@ FILE = "settings.yaml"
 
 Data = Mapping[str, Any]
 
+_INSTEAD = {"file": "sql", "sql": "file"}
+"""Two ways to say one thing: whoever says the one takes back the other."""
+
 
 Judge = Callable[[yamlfile.Document], frozenset[str]]
 """Raises InvalidInputError for settings that are wrong; gives back the keys of the blocks that are sources."""
@@ -103,6 +106,7 @@ def _absolute(queries: Data, folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _merged(upper: Data, lower: Data) -> dict[str, Any]:
+    lower = {key: value for key, value in lower.items() if _INSTEAD.get(key) not in upper}
     both = {
         key: _merged(upper[key], lower[key])
         for key in upper.keys() & lower.keys()
