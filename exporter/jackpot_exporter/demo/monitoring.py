@@ -45,8 +45,13 @@ class Monitoring:
 
 
 @contextmanager
-def running_monitoring(folder: Path, targets: Targets, ready: Iterable[str], timing: Timing) -> Iterator[Monitoring]:
-    """All of it for these services; the rules come into force when each of `ready` has an answer."""
+def running_monitoring(
+    folder: Path, targets: Targets, ready: Iterable[str], timing: Timing, pasts: Iterable[str] = ()
+) -> Iterator[Monitoring]:
+    """All of it for these services; the rules come into force when each of `ready` has an answer.
+
+    Prometheus begins with `pasts` in its memory.
+    """
     timing = timing.with_packs(pack for pack in load_packs().packs if pack.name in targets and pack.name != JACKPOT)
     with ExitStack() as stack:
         sink = stack.enter_context(SinkProcess())
@@ -56,7 +61,10 @@ def running_monitoring(folder: Path, targets: Targets, ready: Iterable[str], tim
         if _is_installed("prometheus"):
             port = free_port()
             config = _config(timing.evaluate, targets, alertmanager, port)
-            prometheus = stack.enter_context(PrometheusServer(config, _RESEND, port=port))
+            prometheus = PrometheusServer(config, _RESEND, port=port)
+            for past in pasts:
+                prometheus.remember(past)
+            stack.enter_context(prometheus)
             _wait_for_data(prometheus, list(ready))
             prometheus.reload({**config, **_rules(site, alertmanager)})
         yield Monitoring(sink, prometheus, alertmanager)

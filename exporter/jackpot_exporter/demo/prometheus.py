@@ -14,7 +14,7 @@ import yaml
 
 from ..errors import ToolError
 from ..tools import find
-from .process import ServerProcess
+from .process import ServerProcess, run_as
 
 Config = Mapping[str, Any] | Path
 """What goes into the configuration file, or a file that is used where it lies, with what it refers to."""
@@ -93,12 +93,19 @@ class PrometheusServer(_WebServer):
             str(find("prometheus", self.version)),
             f"--config.file={self.config_path}",
             f"--storage.tsdb.path={self.folder / 'data'}",
-            "--storage.tsdb.retention.time=1d",
+            "--storage.tsdb.retention.time=15d",
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--web.enable-lifecycle",
             "--log.level=warn",
             *self.arguments,
         ]
+
+    def remember(self, past: str) -> None:
+        """Put a past, in the text of OpenMetrics, into its data before it starts."""
+        file = self.folder / "past.om"
+        file.write_text(past)
+        create = ("tsdb", "create-blocks-from", "openmetrics", str(file), str(self.folder / "data"))
+        run_as(None, self.folder, str(find("promtool")), *create)
 
     def query(self, promql: str, at: float | None = None) -> list[dict[str, Any]]:
         """The result of an instant query: `metric` and `value` of each series."""

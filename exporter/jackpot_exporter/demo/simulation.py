@@ -104,6 +104,8 @@ class System:
     """What a site adds to the exporter's settings, besides its sources: backups, services, logs."""
     ready: str = ""
     """PromQL that has an answer as soon as nothing is missing any more."""
+    history: Callable[[float], str] | None = None
+    """What Prometheus is to remember of the time before now, in the text of OpenMetrics."""
 
     @property
     def schema(self) -> str:

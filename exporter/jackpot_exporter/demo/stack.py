@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def running_stack(
         targets = {JACKPOT: {"jackpot-exporter": exporter.port}, **{one.name: one.targets() for one in beside}}
         say("Prometheus, Alertmanager and the notification sink")
         ready = [_READY, *(one.system.ready for one in beside if one.system.ready)]
-        monitoring = stack.enter_context(running_monitoring(folder, targets, ready, timing))
+        monitoring = stack.enter_context(running_monitoring(folder, targets, ready, timing, _pasts(beside)))
         yield Stack(folder, postgres, redis, beside, monitoring, link, service, traffic, exporter, watched)
 
 
@@ -115,8 +116,13 @@ def running_systems(chosen: Iterable[System], say: Callable[[str], None], timing
         say("Prometheus, Alertmanager and the notification sink")
         ready = [one.system.ready for one in running if one.system.ready]
         targets = {one.name: one.targets() for one in running}
-        monitoring = stack.enter_context(running_monitoring(folder, targets, ready, timing))
+        monitoring = stack.enter_context(running_monitoring(folder, targets, ready, timing, _pasts(running)))
         yield Demo(folder, postgres, redis, running, monitoring)
+
+
+def _pasts(running: Iterable[RunningSystem]) -> list[str]:
+    now = time.time()
+    return [one.system.history(now) for one in running if one.system.history]
 
 
 def _servers(stack: ExitStack, say: Callable[[str], None]) -> tuple[Path, PostgresServer, RedisServer]:

@@ -30,6 +30,7 @@ _ALERTS: Mapping[str, Mapping[str, Any]] = {
     "JackpotBackupMissing": _AT_ONCE,
     # An increase over an hour is extrapolated; the demo counts what it sees.
     "JackpotConfigChangesFrequent": {**_AT_ONCE, "values": {"limit": 1, "window": "10s"}},
+    "PokerRestartLoop": {**_AT_ONCE, "values": {"limit": 1, "window": "20s"}},
     "EscalationUnacked": {"values": {"limit_seconds": 20}},
     "EscalationLevel2": {"values": {"matrix_seconds": 30, "fast_seconds": 30, "error_seconds": 60}},
     "EscalationLevel3": {"values": {"matrix_seconds": 60, "fast_seconds": 45}},
@@ -106,6 +107,7 @@ QUICK = Timing(
         "service:jackpot_operations:rate5m": "10s",
         "service:jackpot_operation_errors_per_operations:ratio_rate5m": "10s",
         "service:backoffice_http_requests:rate5m": "10s",
+        "service:poker_activity:increase5m": "10s",
     },
     {
         ("postgres",): _SECOND,
