@@ -53,17 +53,17 @@ where random() < 0.5
 @contextmanager
 def _exporter(settings: Mapping[str, Any], *arguments: str) -> Iterator[ExporterProcess]:
     with ExporterProcess(settings, *arguments) as running:
-        _until(lambda: bool(fetch(f"{running.url}/-/ready")), 300)
+        _get(f"{running.url}/-/ready")
         time.sleep(10)
         yield running
 
 
-def _until(is_so: Any, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+def _get(url: str, patience_seconds: float = 300) -> bytes:
+    """The body, however long a machine that has other work lets it take."""
+    deadline = time.monotonic() + patience_seconds
     while True:
         try:
-            if is_so():
-                return
+            return fetch(url)
         except OSError:
             if time.monotonic() > deadline:
                 raise
@@ -92,7 +92,7 @@ def _seconds(process: psutil.Process) -> float:
 
 
 def _size(running: ExporterProcess, path: str = "/metrics") -> tuple[int, str]:
-    body = fetch(running.url + path)
+    body = _get(running.url + path)
     series = sum(not line.startswith(b"#") for line in body.splitlines())
     return series, f"{series:,} | {len(body) / 1024:,.0f} KiB | {len(gzip.compress(body, 6)) / 1024:,.0f} KiB"
 
@@ -127,7 +127,7 @@ def measure_targets(postgres: PostgresServer, redis: RedisServer) -> None:
         databases = [names[number % _DATABASES] for number in range(targets)]
         blocks = {f"brand-{n}": _target(dsns[name], redis, name) for n, name in enumerate(databases)}
         with _exporter({"host": {"enabled": False}, "targets": blocks}, "--shard", f"1/{shards}") as running:
-            found = [group["labels"]["__param_target"] for group in json.loads(fetch(f"{running.url}/sd"))]
+            found = [group["labels"]["__param_target"] for group in json.loads(_get(f"{running.url}/sd"))]
             series = _size(running, f"/probe?target={found[0]}")[0]
             cost = _cost(running.pid, postgres.pid)
             print(f"| {targets:,} | {len(found)} | {series} | {cost} |", flush=True)

@@ -66,8 +66,9 @@ class VmAgent(_Server):
 
     def arguments(self) -> Sequence[str]:
         scraping = (f"-promscrape.config={self.config}", "-promscrape.config.strictParse=false")
+        looking = ("-promscrape.httpSDCheckInterval=1s",)
         sending = (f"-remoteWrite.url={self.write_url}", f"-remoteWrite.tmpDataPath={self.folder / 'queue'}")
-        return (*scraping, *sending)
+        return (*scraping, *looking, *sending)
 
 
 class VmAlert(_Server):

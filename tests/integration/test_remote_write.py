@@ -78,7 +78,7 @@ def test_it_receives_every_deployment_under_its_name(store: VictoriaMetrics) -> 
 
     expected = {("jackpot", "jackpot-exporter", "agent-1", "0"), ("brand-b", "jackpot-exporter", "agent-1", "1")}
 
-    eventually(lambda: redis_up() == expected, within=30)
+    eventually(lambda: redis_up() == expected, within=90)
 
 
 def test_its_alerts_reach_alertmanager(store: VictoriaMetrics, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_its_alerts_reach_alertmanager(store: VictoriaMetrics, tmp_path: Path) -
     with ExitStack() as stack:
         alertmanager = stack.enter_context(AlertmanagerServer(NOBODY, version="current"))
         stack.enter_context(VmAlert(shorten(tmp_path), store, alertmanager.url))
-        eventually(lambda: names(alertmanager) >= {"RedisDown", "Watchdog"}, within=60)
+        eventually(lambda: names(alertmanager) >= {"RedisDown", "Watchdog"}, within=90)
         told = [one for one in alertmanager.alerts() if one["labels"]["alertname"] == "RedisDown"]
 
     (labels,) = [one["labels"] for one in told]
@@ -115,7 +115,7 @@ def test_rulers_with_limits_can_take_the_rules() -> None:
     assert fields <= {"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"}
 
 
-@pytest.mark.parametrize("name", ["redis_test", "postgres_2m_test", "postgres_30m_test", "host_5m_test"])
+@pytest.mark.parametrize("name", ["postgres_2m_test", "postgres_30m_test", "host_5m_test"])
 def test_the_rules_cases_hold_in_metricsql(name: str) -> None:
     """The unit tests of rules that differ in nothing; docs/scaling.md tells of the others."""
     file = ROOT / "prometheus" / "tests" / f"{name}.yml"
