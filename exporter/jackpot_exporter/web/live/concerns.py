@@ -82,7 +82,7 @@ def _of_alerts(alerts: Document) -> Iterator[Concern]:
 def _of_latencies(latencies: Sequence[Document]) -> Iterator[Concern]:
     for one in latencies:
         if one["limit"] is not None and one["p95"] is not None and one["p95"] > one["limit"]:
-            is_now, is_promised = _milliseconds(one["p95"]), _milliseconds(one["limit"])
+            is_now, is_promised = _duration(one["p95"]), _duration(one["limit"])
             text = f"p95 of {_words(one['operation'])} is {is_now}; {is_promised} is promised."
             yield Concern("warning", "latency", text)
 
@@ -102,8 +102,8 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:,.0f}\N{NO-BREAK SPACE}ms"
+def _duration(seconds: float) -> str:
+    return f"{seconds:.2f}\N{NO-BREAK SPACE}s" if seconds >= 1 else f"{seconds * 1000:.0f}\N{NO-BREAK SPACE}ms"
 
 
 def _number(count: float, one: str, many: str) -> str:
