@@ -136,10 +136,14 @@ class WatchedSystem:
             time.sleep(0.5)
         return seen
 
-    def told(self, page: Page, since: float, status: str) -> dict[str, Notification]:
+    def told(self, page: Page, since: float) -> dict[str, Notification]:
         """The first message about it to each receiver."""
-        found = [one for one in self.demo.sink.received() if one.at > since and one.status == status]
-        return {one.to: one for one in reversed(found) if page.title in one.title and one.to not in _UNPROMISED}
+        found = [one for one in self._messages(page, since) if one.status == "firing"]
+        return {one.to: one for one in reversed(found)}
+
+    def _messages(self, page: Page, since: float) -> list[Notification]:
+        found = [one for one in self.demo.sink.received() if one.at > since and one.to not in _UNPROMISED]
+        return [one for one in found if page.title in one.title]
 
     def suffer(self, pages: Mapping[str, Page]) -> None:
         """These faults at once: each is told to whom it must be, and its end is told too."""
@@ -148,17 +152,31 @@ class WatchedSystem:
         try:
             for name in pages:
                 self.switches.switch(f"{self.name}.{name}", on=True)
-            eventually(lambda: self._is_told(pages.values(), began, "firing"), within=60)
+            eventually(lambda: self._is_told(pages, began), within=60)
         finally:
             for name in pages:
                 self.switches.switch(f"{self.name}.{name}", on=False)
-        for page in pages.values():
-            messages = self.told(page, began, "firing")
-            assert all(page.text in messages[to].text for to in page.reaches), messages
-        eventually(lambda: self._is_told(pages.values(), began, "resolved"), within=90)
+        heard = {name: self.told(page, began) for name, page in pages.items()}
+        wrong = [
+            (name, to) for name, page in pages.items() for to in page.reaches if page.text not in heard[name][to].text
+        ]
+        assert wrong == []
+        eventually(lambda: self._has_ended(pages, began), within=90)
 
-    def _is_told(self, pages: Collection[Page], since: float, status: str) -> bool:
-        return all(set(page.reaches) <= self.told(page, since, status).keys() for page in pages)
+    def _is_told(self, pages: Mapping[str, Page], since: float) -> bool:
+        """AssertionError names who has not heard of what."""
+        missing = {name: set(page.reaches) - self.told(page, since).keys() for name, page in pages.items()}
+        assert {name: receivers for name, receivers in missing.items() if receivers} == {}
+        return True
+
+    def _has_ended(self, pages: Mapping[str, Page], since: float) -> bool:
+        """A fault may end by itself and come back, so the last word counts; AssertionError names who waits for it."""
+        last = {name: {one.to: one.status for one in self._messages(page, since)} for name, page in pages.items()}
+        waiting = {
+            name: [to for to in page.reaches if last[name].get(to) != "resolved"] for name, page in pages.items()
+        }
+        assert {name: receivers for name, receivers in waiting.items() if receivers} == {}
+        return True
 
 
 @contextmanager
