@@ -52,7 +52,7 @@ def folder(tmp_path: Path, database: Database, shared_redis: RedisServer) -> Pat
     return tmp_path
 
 
-def run(command: str, folder: Path, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+def run(command: str, folder: Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
     places = (Path(sys.executable).parent, find("promtool").parent, os.environ["PATH"])
     path = os.pathsep.join(map(str, places))
     return subprocess.run(
@@ -90,7 +90,7 @@ def test_these_are_the_commands() -> None:
 def test_the_two_commands_of_the_first_screen() -> None:
     assert README.index("./run demo") < README.index("./run test") < 1800
 
-    demo = run("./run demo --for 8s", ROOT)
+    demo = run("./run demo --for 3s", ROOT)
     tests = run("./run test --collect-only -q tests/test_readme.py -p no:cacheprovider", ROOT)
 
     assert demo.returncode == 0, demo.stderr
