@@ -119,12 +119,12 @@ def test_a_thousand_pools_are_found_and_not_drawn_at_once(visit: Visit) -> None:
 
 
 def test_drawing_a_thousand_pools_takes_little(visit: Visit) -> None:
-    """The time of the browser's own thread for all news of four seconds, all rows shown."""
+    """The processor time of the page for two times all news, every row shown."""
     while visit.page.locator("#more").is_visible():
         visit.page.click("#more")
     assert rows(visit) == 1000
     session = visit.page.context.new_cdp_session(visit.page)
-    session.send("Performance.enable")
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     def busy() -> float:
         metrics = session.send("Performance.getMetrics")["metrics"]
@@ -136,7 +136,8 @@ def test_drawing_a_thousand_pools_takes_little(visit: Visit) -> None:
     heard = visit.text("#connection")
     eventually(lambda: visit.text("#connection") != heard, within=20)
 
-    assert busy() - before < 3.0
+    used = busy() - before
+    assert used < 3.0
 
 
 def test_hostile_names_are_only_text(browser: Browser, database: Database) -> None:
