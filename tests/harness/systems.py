@@ -119,7 +119,8 @@ class WatchedSystem:
     # What is told.
 
     def firing(self) -> set[str]:
-        found = self.prometheus.query('ALERTS{alertstate="firing"}')
+        """Without budgets that burn: those look back for hours, also at faults that are over."""
+        found = self.prometheus.query('ALERTS{alertstate="firing",incident!~".+ErrorBudgetBurn"}')
         return {one["metric"]["alertname"] for one in found} - ALWAYS
 
     def is_calm(self) -> bool:
