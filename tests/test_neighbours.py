@@ -10,7 +10,32 @@ import yaml
 
 from jackpot_exporter.collectors import discover
 from jackpot_exporter.config import load_settings, section
+from jackpot_exporter.engine import Engine
 from jackpot_exporter.neighbours import settle
+from jackpot_exporter.telemetry import Telemetry
+
+
+def runs(tmp_path: Path, target: dict[str, Any]) -> set[str]:
+    """The collectors of a target that has these blocks besides a Redis."""
+    path = tmp_path / "settings.yaml"
+    path.write_text(yaml.safe_dump({"targets": {"a": {"redis": {"url": "redis://cache"}, **target}}}))
+    settings = settle(load_settings(path, [kind.section for kind in discover()], {}))
+    return set(Engine(settings.targets["a"], Telemetry()).store.collectors)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        pytest.param({}, {"redis"}, id="unnamed"),
+        pytest.param({"host": {"enabled": False}}, {"redis"}, id="off"),
+        pytest.param({"host": {}}, {"redis", "host", "host_filesystems"}, id="named"),
+        pytest.param({"cgroup": {}}, {"redis", "cgroup"}, id="control group"),
+        pytest.param({"host": {"enabled": False, "filesystems": {}}}, {"redis", "host_filesystems"}, id="inner"),
+    ],
+)
+def test_the_exporters_machine_is_no_targets(target: dict[str, Any], expected: set[str], tmp_path: Path) -> None:
+    """Two hundred targets would read it two hundred times, and each would show it as its own."""
+    assert runs(tmp_path, target) == expected
 
 
 def databases(tmp_path: Path, targets: dict[str, Any], **top: Any) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,9 @@
-"""Targets on one PostgreSQL server: each reports on its own database, unless it names others.
+"""What targets leave open, settled with an eye on the others: nothing is reported on once for each of them.
 
-A server by itself is reported on whole. A hundred targets that did so on one server would each show the databases of
-all the others: ten thousand times the same, in series and in work.
+On one PostgreSQL server each reports on its own database, unless it names others; a server by itself is reported on
+whole. A hundred targets that did so on one server would each show the databases of all the others: ten thousand times
+the same, in series and in work. And the machine and the control group that the exporter runs in are no target's: a
+target that wants them says so by a block `host` or `cgroup`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from collections import Counter
 from typing import NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from .config import Settings, TargetBase, section
+from .config import Schedule, Settings, TargetBase, section
 
 _PAIR = re.compile(r"(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))")
 _PORT = "5432"
+_OWN_MACHINE = ("host", "cgroup")
 _Target = TypeVar("_Target", bound=TargetBase)
+_Block = TypeVar("_Block", bound=Schedule)
 
 
 class _Place(NamedTuple):
@@ -24,14 +28,31 @@ class _Place(NamedTuple):
 
 
 def settle(settings: Settings) -> Settings:
-    """The settings, with `postgres.databases` filled in for the targets that share a server and left it open."""
+    """The settings, with what the targets left open filled in."""
     places = {name: _place(target) for name, target in settings.targets.items()}
     crowds = Counter(place.server for place in places.values() if place)
     targets = {
         name: _narrow(target, place.database) if (place := places[name]) and crowds[place.server] > 1 else target
         for name, target in settings.targets.items()
     }
-    return settings._replace(targets=targets)
+    return settings._replace(targets={name: _without_machine(target) for name, target in targets.items()})
+
+
+def _without_machine(target: _Target) -> _Target:
+    blocks = {name: section(target, (name,)) for name in _OWN_MACHINE}
+    unwanted = {
+        name: _switched_off(block)
+        for name, block in blocks.items()
+        if block is not None and not (name in target.model_fields_set and block.enabled)
+    }
+    return target.model_copy(update=unwanted)
+
+
+def _switched_off(block: _Block) -> _Block:
+    """With the blocks inside it that nobody named."""
+    inner = {name: getattr(block, name) for name in type(block).model_fields if name not in block.model_fields_set}
+    quiet = {name: _switched_off(value) for name, value in inner.items() if isinstance(value, Schedule)}
+    return block.model_copy(update={**quiet, "enabled": False})
 
 
 def _narrow(target: _Target, database: str) -> _Target:
