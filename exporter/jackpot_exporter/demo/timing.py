@@ -72,7 +72,7 @@ class Timing:
         """The same for a system, with its queries."""
         if not self.pace:
             return settings
-        known = {way: pace for way, pace in self.pace.items() if way[0] in settings}
+        known = {way: pace for way, pace in {**self.pace, ("services",): _SECOND}.items() if way[0] in settings}
         hastened = replace(self, pace=known).hasten(settings)
         return {**hastened, "queries": dict.fromkeys(queries, _QUERY)}
 
@@ -114,7 +114,6 @@ QUICK = Timing(
         ("pools",): _SECOND,
         ("redis",): _SECOND,
         ("logs",): _SECOND,
-        ("services",): _SECOND,
         ("backups",): _SECOND,
         ("host", "filesystems"): _SECOND,
         # While its connections are all taken, the service needs a second to say so.
