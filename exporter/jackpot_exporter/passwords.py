@@ -17,6 +17,8 @@ _NAME = re.compile(_KEY, re.IGNORECASE)
 _PARAMETER = re.compile(rf"[?&;](?:{_KEY}|key|sig|signature|code)=([^&;#\s'\"]+)", re.IGNORECASE)
 _LOGIN = re.compile(r"(\w+)://([^\s/?#'\"]*)@")
 _WRONG_LOGIN = re.compile(r"\w+://[^\s/?#@:'\"]*:(?!\d+(?:[/?#]|$))([^\s'\"@]*[/?#][^\s'\"]*)@")
+_QUOTED_LOGIN = re.compile(r"^\w+://[^\s/?#@:'\"]*:([^/?#]*[\s'\"][^/?#]*)@")
+"""In a text that is an address as a whole: elsewhere a blank ends it."""
 _BARE_LOGIN = re.compile(r"(?<![\w/:.-])[\w.+-]*:(?!//)([^\s@'\"]+)@(?=[\w\[])")
 _PAIR = re.compile(
     rf"\b(?:{_KEY})\s*=\s*(?:'((?:[^'\\]|\\.)*)'?|((?:[^\s'\\]|\\.)(?:[^\s\\]|\\.)*))", re.IGNORECASE | re.DOTALL
@@ -24,14 +26,14 @@ _PAIR = re.compile(
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|ApiKey)\s+", re.IGNORECASE)
 _DELICATE = re.compile(rf"@|\b(?:{_KEY})[\"']?\s*[:=]|[?&;](?:key|sig|signature|code)=", re.IGNORECASE)
 _WEB = ("http", "https", "ws", "wss")
-_SEPARATORS = re.compile(r"[@/?#:]")
+_SEPARATORS = re.compile(r"[@/?#:\s'\"]")
 
 
 def find_passwords(text: str) -> Iterator[str]:
     """Every password in this text, as it stands there and as it is meant."""
     for match in _LOGIN.finditer(text):
         yield from _of_login(match[1], match[2])
-    for match in (*_WRONG_LOGIN.finditer(text), *_BARE_LOGIN.finditer(text)):
+    for match in (*_QUOTED_LOGIN.finditer(text), *_WRONG_LOGIN.finditer(text), *_BARE_LOGIN.finditer(text)):
         yield from _pieces(match[1])
     for match in _PARAMETER.finditer(text):
         yield from {match[1], unquote(match[1]), unquote_plus(match[1])}

@@ -120,6 +120,8 @@ ADDRESSES = written(POSTGRES) | written(REDIS) | written(HTTP)
 
 @inputs(80)
 @given(ADDRESSES, st.sampled_from(logs.FORMATS))
+@example(f"redis://:{CORE[:4]} {CORE[4:]}@127.0.0.1:1/0", "logfmt")
+@example(f"me:{CORE}@127.0.0.1:1/db", "json")
 def test_logs_and_crashes_hold_none(address: str, fmt: str) -> None:
     forget()
     redact.learn(address)
