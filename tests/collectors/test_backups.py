@@ -258,7 +258,7 @@ async def test_one_that_hangs_does_not_hold_up_the_others(tmp_path: Path, filled
 async def test_a_file_that_never_answers_costs_one_thread(tmp_path: Path) -> None:
     pipe = tmp_path / "info.json"
     os.mkfifo(pipe)  # whoever opens it waits for a writer
-    settings = {"interval": 1, "backups": [{"name": "repo", "timeout": 1, "pgbackrest": {"file": str(pipe)}}]}
+    settings = {"interval": 4, "backups": [{"name": "repo", "timeout": 3, "pgbackrest": {"file": str(pipe)}}]}
 
     async with Target(settings, backups.TYPE) as target:
         before = set(threading.enumerate())  # one of an earlier test may end meanwhile
