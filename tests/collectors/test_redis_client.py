@@ -39,7 +39,7 @@ async def test_a_mute_server_costs_a_deadline_and_leaves_nothing(
     redis_server: RedisServer, proxy_to: Callable[[int], FaultProxy]
 ) -> None:
     proxy = proxy_to(redis_server.port)
-    async with watching(f"redis://127.0.0.1:{proxy.port}", timeout_seconds=0.5) as watch:
+    async with watching(f"redis://127.0.0.1:{proxy.port}", timeout_seconds=2) as watch:
         assert (await watch.collect()).batch.outcome is Outcome.OK
         proxy.mute()
         tasks = len(asyncio.all_tasks())
