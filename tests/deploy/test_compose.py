@@ -209,7 +209,8 @@ def test_prometheus_scrapes_all_of_it_and_knows_the_rules(stack: Composition) ->
     managers = get(prometheus, "/api/v1/alertmanagers")["data"]["activeAlertmanagers"]
 
     files = {Path(group["file"]).name for group in groups}
-    assert files == {file.name for file in (ROOT / "prometheus/rules").glob("*.yml")}
+    patterns = yaml.safe_load((ROOT / "prometheus/prometheus.yml").read_text())["rule_files"]
+    assert files == {file.name for pattern in patterns for file in (ROOT / "prometheus").glob(pattern)}
     assert [one["url"] for one in managers] == [f"http://{stack.address('alertmanager', 9093)}/api/v2/alerts"]
 
 
