@@ -138,8 +138,8 @@ class WatchedSystem:
         return seen
 
     def told(self, page: Page, since: float) -> dict[str, Notification]:
-        """The first message about it to each receiver."""
-        found = [one for one in self._messages(page, since) if one.status == "firing"]
+        """The first message about it to each receiver; one about the fault before may still be on its way."""
+        found = [one for one in self._messages(page, since) if one.status == "firing" and _says(one, page.text)]
         return {one.to: one for one in reversed(found)}
 
     def _messages(self, page: Page, since: float) -> list[Notification]:
@@ -157,11 +157,6 @@ class WatchedSystem:
         finally:
             for name in pages:
                 self.switches.switch(f"{self.name}.{name}", on=False)
-        heard = {name: self.told(page, began) for name, page in pages.items()}
-        wrong = [
-            (name, to) for name, page in pages.items() for to in page.reaches if page.text not in heard[name][to].text
-        ]
-        assert wrong == []
         eventually(lambda: self._has_ended(pages, began), within=90)
 
     def _is_told(self, pages: Mapping[str, Page], since: float) -> bool:
@@ -178,6 +173,11 @@ class WatchedSystem:
         }
         assert {name: receivers for name, receivers in waiting.items() if receivers} == {}
         return True
+
+
+def _says(one: Notification, text: str) -> bool:
+    """A text message has room for the title alone."""
+    return one.service == "sms" or text in one.text
 
 
 @contextmanager

@@ -92,8 +92,10 @@ class Timing:
 
 
 def _quick(alert: Alert) -> dict[str, Any]:
-    """A value that is a time is a window."""
-    windows = {name: "10s" for name, value in alert.values.items() if isinstance(value, str)}
+    """A value that is a time is a window, or with the name `ago` an offset: what it looks back at is past a window."""
+    windows = {
+        name: "30s" if name == "ago" else "10s" for name, value in alert.values.items() if isinstance(value, str)
+    }
     return {**_AT_ONCE, "notify": "immediate", **({"values": windows} if windows else {})}
 
 

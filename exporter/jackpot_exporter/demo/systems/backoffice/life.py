@@ -27,7 +27,7 @@ class BackofficeLife(Simulation):
     async def tick(self, connection: AsyncConnection[Any], seconds: float) -> None:
         self._api.live(seconds, self.world.active)
         await self._desk.work(connection, seconds, self.world.active)
-        await self._mishaps.happen(connection, self.world.active)
+        await self._mishaps.happen(connection, seconds, self.world.active)
 
     async def undo(self, connection: AsyncConnection[Any], fault: str) -> None:
         await self._mishaps.undo(connection, fault)

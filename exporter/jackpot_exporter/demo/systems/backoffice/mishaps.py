@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from ...pace import Pace
 from . import faults
 
 Connection = AsyncConnection[Any]
@@ -24,7 +25,7 @@ _EVENTS = {
         values ('distributions', 'wire_transfer', 'failed', 7500000, now())""",
     faults.BONUS_ABUSED: """
         insert into bonuses (type, status, amount_cents, is_suspicious, ended_at)
-        values ('free_bet', 'redeemed', 150000, true, now())""",
+        values ('free_bet', 'active', 150000, true, now())""",
     faults.FRAUD: """
         insert into transactions (customer_id, kind, amount_cents, fraud_score, completed_at)
         values (17, 'withdrawal', 90000, 0.95, now())""",
@@ -35,7 +36,7 @@ _EVENTS = {
         insert into transactions (customer_id, kind, amount_cents, completed_at)
         values (19, 'deposit', 6000000, now())""",
 }
-"""Happen again and again while the fault lasts."""
+"""Happen every second while the fault lasts."""
 
 _STATES = {
     faults.SETTLEMENT_OVERDUE: (
@@ -93,10 +94,11 @@ class Mishaps:
 
     def __init__(self) -> None:
         self._begun: set[str] = set()
+        self._pace = Pace()
 
-    async def happen(self, connection: Connection, active: Collection[str]) -> None:
+    async def happen(self, connection: Connection, seconds: float, active: Collection[str]) -> None:
         for name, statement in _EVENTS.items():
-            if name in active:
+            if name in active and self._pace.due(name, 1, seconds):
                 await connection.execute(statement)
         for name, (begin, _) in _STATES.items():
             if name in active and name not in self._begun:
