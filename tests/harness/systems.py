@@ -125,7 +125,8 @@ class WatchedSystem:
 
     def is_calm(self) -> bool:
         """AssertionError names what still fires."""
-        assert self.firing() == set()
+        firing = self.firing()
+        assert not firing, firing
         return True
 
     def noise(self, seconds: float) -> set[str]:
@@ -162,7 +163,8 @@ class WatchedSystem:
     def _is_told(self, pages: Mapping[str, Page], since: float) -> bool:
         """AssertionError names who has not heard of what."""
         missing = {name: set(page.reaches) - self.told(page, since).keys() for name, page in pages.items()}
-        assert {name: receivers for name, receivers in missing.items() if receivers} == {}
+        missing = {name: receivers for name, receivers in missing.items() if receivers}
+        assert not missing, missing
         return True
 
     def _has_ended(self, pages: Mapping[str, Page], since: float) -> bool:
@@ -171,7 +173,8 @@ class WatchedSystem:
         waiting = {
             name: [to for to in page.reaches if last[name].get(to) != "resolved"] for name, page in pages.items()
         }
-        assert {name: receivers for name, receivers in waiting.items() if receivers} == {}
+        waiting = {name: receivers for name, receivers in waiting.items() if receivers}
+        assert not waiting, waiting
         return True
 
 

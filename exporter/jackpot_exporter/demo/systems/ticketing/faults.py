@@ -34,7 +34,7 @@ def _silent(running: RunningSystem) -> Iterator[None]:
 
 FAULTS = {
     REFUND_WAVE: SystemFault("half of the tickets are given back", "TicketingRefundRatioHigh"),
-    PRICES_WRONG: SystemFault("every price has lost a digit", "TicketingRevenueDrop"),
+    PRICES_WRONG: SystemFault("every price loses a digit, off and on", "TicketingRevenueDrop"),
     USER_RUSH: SystemFault("a popular sale begins", "TicketingConcurrentUsersSpike"),
     PAYMENTS_FAILING: SystemFault("the gateway declines most payments", "TicketingPaymentFailureSpike"),
     SOLANA_FAILING: SystemFault("half of the transactions on the chain fail", "TicketingSolanaFailing"),

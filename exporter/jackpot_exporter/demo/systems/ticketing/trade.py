@@ -19,6 +19,8 @@ _METHODS = (("card", 7), ("wallet", 2), ("transfer", 1))
 _FAILURES = (("declined", 6), ("insufficient_funds", 3), ("gateway_timeout", 1))
 _REASONS = (("customer_request", 6), ("event_changed", 2), ("event_cancelled", 1), ("duplicate", 1))
 _RESALE_SHARE = 0.15
+_SPELL_SECONDS = 15.0
+"""A drop is seen against the time before: what stays low is soon the usual."""
 _USUAL = {PAYMENTS_FAILING: 0.03, REFUND_WAVE: 0.02, SOLANA_FAILING: 0.01}
 _BAD = {PAYMENTS_FAILING: 0.6, REFUND_WAVE: 0.5, SOLANA_FAILING: 0.5}
 
@@ -50,12 +52,15 @@ class Trade:
         self._log = log
         self._chance = chance
         self._pace = Pace()
+        self._seconds = 0.0
 
     async def trade(self, connection: Connection, seconds: float, active: Collection[str]) -> None:
         orders = self._pace.due("orders", _ORDERS_PER_SECOND, seconds)
         payments = [self._payment(self._happens(PAYMENTS_FAILING, active)) for _ in range(orders)]
         # Orders that are not paid are tried again: what is sold does not hang on the gateway's bad days.
-        sold = [self._ticket(cheap=PRICES_WRONG in active) for _ in range(orders)]
+        self._seconds += seconds
+        cheap = PRICES_WRONG in active and self._seconds % (2 * _SPELL_SECONDS) < _SPELL_SECONDS
+        sold = [self._ticket(cheap=cheap) for _ in range(orders)]
         refunds = [self._refund() for _ in range(orders) if self._happens(REFUND_WAVE, active)]
         listed = [(self._chance.randint(2_000, 20_000),) for _ in self._listings(seconds)]
         chain = [self._transaction(market, self._happens(SOLANA_FAILING, active)) for market, _ in sold]
