@@ -203,7 +203,7 @@ def assert_no_failures(server: ExporterProcess, collector: str) -> None:
 
 def _schedules(settings: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...], float]]:
     """Every collector that these settings make run: its name, where its own settings stand, and its interval."""
-    kinds = [kind for kind in discover() if not kind.section.many]
+    kinds = [kind for kind in discover() if not (kind.section.many or kind.section.named)]
     sources = {kind.section.way[0] for kind in kinds if Source in kind.section.model.__mro__}
     for kind in kinds:
         way = kind.section.way

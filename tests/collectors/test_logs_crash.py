@@ -9,12 +9,13 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from harness.log_tail import LogTail, LogWriter, assert_exact
+from harness.log_tail import LogTail, LogWriter, assert_exact, tail
 from harness.rounds import Round
 
 _CHILD = Path(__file__).with_name("logs_child.py")
@@ -89,7 +90,7 @@ async def test_cancelled_at_any_moment_counts_every_line_once(tmp_path: Path, se
         if turn % 10 == 9:
             follower.restart()
 
-    assert_exact(await _undisturbed(follower), writer)
+    assert_exact(await _undisturbed(follower, writer), writer)
     writer.close()
 
 
@@ -128,9 +129,10 @@ def _compress(archive: Path | None) -> None:
     archive.unlink()
 
 
-async def _undisturbed(follower: LogTail) -> Round:
-    """A collection after which nothing of a cancelled one is under way any more."""
+async def _undisturbed(follower: LogTail, writer: LogWriter) -> Round:
+    """A collection after which nothing of a cancelled one is under way, and nothing is left to read, in good time."""
+    end = time.monotonic() + 60
     found = await follower.collect()
-    while found.notes:
+    while (found.notes or tail(found, "lines_total") < writer.lines) and time.monotonic() < end:
         found = await follower.collect()
     return found

@@ -262,6 +262,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     """Close with RST rather than FIN, so that the client sees a failure and not an end."""
     with suppress(OSError):
         connection = writer.get_extra_info("socket")
+        if connection is None:  # gone meanwhile
+            return
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
