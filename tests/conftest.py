@@ -14,7 +14,7 @@ import pytest
 
 from harness.exporter import ExporterProcess
 from harness.proxy import FaultProxy
-from harness.workers import settle_in
+from harness.workers import begin_with_the_longest, is_worker, settle_in
 from jackpot_exporter.demo.servers import AlertmanagerServer, PostgresServer, PrometheusServer, RedisServer
 from jackpot_exporter.redaction import redact
 
@@ -33,7 +33,13 @@ class Database:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settle_in(config)
+    if is_worker(config):
+        settle_in()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if is_worker(config):
+        begin_with_the_longest(items)
 
 
 @pytest.fixture(autouse=True)
