@@ -46,7 +46,7 @@ class Logrotate:
     def rotate(self) -> None:
         """Once a second at most: two rotations within one would want the same date."""
         eventually(lambda: time.time() > self._next)
-        command = [find("logrotate"), "--force", "--verbose", "--state", self._state, self._config]
+        command = [str(find("logrotate")), "--force", "--verbose", "--state", str(self._state), str(self._config)]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         # The kernel's coarse clock, which logrotate reads, is a tick behind.
