@@ -61,6 +61,9 @@ def maintenance(folder: Path) -> None:
     weekday = (datetime.now(UTC).weekday() + 1) % 7
     window = {"values": {"weekday": weekday, "start_hour": 0, "end_hour": 24}}
     with running_chain(folder, {"alerts": {"MaintenanceWindow": window}}, newer=True) as chain:
+        [server] = chain.alertmanagers
+        # What begins with the window itself may be told first.
+        eventually(lambda: "MaintenanceWindow" in [one["labels"]["alertname"] for one in server.alerts()], within=40)
         chain.signals['jackpot_up{service="muted"}'] = 0
         eventually(lambda: chain.firing(',alertname="JackpotServiceDown",service="muted"'), within=40)
         chain.signals['jackpot_pool_amount_cents{service="exempt",pool="minor"}'] = -5
@@ -117,7 +120,10 @@ def digest(folder: Path) -> None:
 def digests_at(later: timedelta) -> dict[str, Any]:
     """Values with an hourly digest due at the first full minute after that time: routing knows minutes only."""
     due = (datetime.now(UTC) + later).replace(second=0) + timedelta(minutes=1)
-    times = [f"{due:%H:%M}-{due + timedelta(minutes=3):%H:%M}"]
+    end = due + timedelta(minutes=3)
+    times = [f"{due:%H:%M}-{end:%H:%M}"]
+    if end.date() != due.date():  # no range goes past midnight
+        times = [f"{due:%H:%M}-24:00", f"00:00-{end + timedelta(minutes=1):%H:%M}"]
     return {"routing": {"digests": {"hourly": {"times": times, "repeat": "55m", "interval": "1s"}}}}
 
 
