@@ -20,7 +20,7 @@ from .programs import fetch
 from .simulation import systems
 from .stack import Demo, Stack
 
-_DELAY_SECONDS = 0.03
+_DELAY_SECONDS = 0.025
 _BACKUP_AGE_SECONDS = 27 * 3600
 _FULL_BYTES = 1e9
 _SMALL_FILE_SYSTEMS = ("/run/lock", "/dev", "/proc")
