@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 
 import yaml
@@ -38,8 +39,8 @@ class Peer(ServerProcess):
     serves = b""  # what must stand in an answer that has the data
     start_seconds = 120.0
 
-    def arguments(self) -> list[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def arguments(self) -> list[str]: ...
 
     def environment(self) -> Mapping[str, str]:
         return {}

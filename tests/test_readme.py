@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Database
+from harness.pool_table import TABLE
 from harness.waiting import eventually
 from jackpot_exporter.demo.programs import fetch
 from jackpot_exporter.demo.servers import AlertmanagerServer, PrometheusServer, RedisServer, free_port
@@ -19,12 +20,6 @@ from jackpot_exporter.tools import find
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-TABLE = """
-create table jackpots (
-    "group" text, current_amount bigint, total_contributions bigint, total_wins bigint, last_won_amount bigint,
-    last_won_at timestamptz, version bigint, created_at timestamptz, updated_at timestamptz
-)
-"""
 
 
 def blocks(language: str) -> list[str]:

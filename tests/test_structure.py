@@ -62,7 +62,7 @@ ALLOWED: dict[str, set[str]] = {
     "packs": set(),
     "bundle": {*CORE, "collectors", "packsettings", "queries", "telemetry", "tools", "yamlfile"},
     "alerts": {"clients", "config", "errors", "redaction"},
-    "report": {"alerts", "clients", "config", "errors", "redaction"},
+    "report": {"alerts", "clients", "config", "errors", "packsettings", "redaction"},
     "demo": {"bundle", "config", "errors", "packsettings", "tools"},
     "cli": {"check", "config", "errors", "logs", "redaction", "neighbours", "serve", "collectors", "shards", "web"},
     "__main__": {"cli", "logs"},

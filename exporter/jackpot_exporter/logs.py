@@ -11,6 +11,7 @@ import logging
 import re
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
@@ -54,7 +55,7 @@ def _tell_crash(kind: type[BaseException], error: BaseException | None, tracebac
     logging.getLogger(_ROOT).critical("crashed", exc_info=(kind, error or kind(), traceback))
 
 
-class _Formatter(logging.Formatter):
+class _Formatter(logging.Formatter, ABC):
     """The event as a mapping; subclasses write it down."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -69,8 +70,8 @@ class _Formatter(logging.Formatter):
         # Before it is written down, because quoting changes a secret; and after, for what stands inside of others.
         return redact(self.write({key: _shown(value) for key, value in event.items()}))
 
-    def write(self, event: Mapping[str, object]) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def write(self, event: Mapping[str, object]) -> str: ...
 
 
 class _Json(_Formatter):

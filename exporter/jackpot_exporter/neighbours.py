@@ -8,14 +8,11 @@ target that wants them says so by a block `host` or `cgroup`.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import NamedTuple, TypeVar
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from .config import Schedule, Settings, TargetBase, section
 
-_PAIR = re.compile(r"(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))")
 _PORT = "5432"
 _OWN_MACHINE = ("host", "cgroup")
 _Target = TypeVar("_Target", bound=TargetBase)
@@ -67,21 +64,13 @@ def _place(target: TargetBase) -> _Place | None:
     postgres = section(target, ("postgres",))
     if postgres is None or postgres.dsn is None:
         return None
-    named = _named_in_address(postgres.dsn) if "://" in postgres.dsn else _named_in_pairs(postgres.dsn)
+    from psycopg import ProgrammingError, conninfo  # noqa: PLC0415 - psycopg costs 14 MB, only where it is used
+
+    try:
+        named = conninfo.conninfo_to_dict(postgres.dsn)
+    except ProgrammingError:  # told when it is connected to
+        return None
     if not named.get("dbname"):
         return None
-    server = (named.get("host") or "localhost", named.get("port") or _PORT)
-    return _Place(server, named["dbname"])
-
-
-def _named_in_address(dsn: str) -> dict[str, str]:
-    parts = urlsplit(dsn)
-    host, _, port = parts.netloc.rpartition("@")[2].partition(":")
-    if host.startswith("["):
-        host, _, port = parts.netloc.rpartition("@")[2].partition("]:")
-    found = {"host": host, "port": port, "dbname": unquote(parts.path.lstrip("/"))}
-    return found | {name: values[-1] for name, values in parse_qs(parts.query).items() if name in found}
-
-
-def _named_in_pairs(dsn: str) -> dict[str, str]:
-    return {name: quoted or plain for name, quoted, plain in _PAIR.findall(dsn)}
+    server = (str(named.get("host") or "localhost"), str(named.get("port") or _PORT))
+    return _Place(server, str(named["dbname"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import yamlfile
 from .errors import InvalidInputError, Problem
@@ -34,13 +34,25 @@ def lay_packs_under(document: yamlfile.Document, judge: Judge, problems: list[Pr
     data = document.data
     if not isinstance(data, dict):
         return data
+    read: dict[Path, _Brought] = {}
+
+    def brought(name: str, way: yamlfile.Keys) -> _Brought:
+        """Each pack is read, and what is wrong in it told, once for all targets."""
+        folder = find_pack(name, Path(document.path).parent)
+        if folder is None:
+            problems.append(_no_pack(name, document, way))
+            return _NOTHING
+        if folder not in read:
+            read[folder] = _read(folder, judge, problems)
+        return read[folder]
 
     def laid(block: Any, way: yamlfile.Keys) -> Any:
         if not isinstance(block, dict) or not isinstance(block.get("packs"), list):
             return block
         for index, name in enumerate(block["packs"]):
-            brought, sources = _read(str(name), document, (*way, "packs", index), judge, problems)
-            block = _merged(block, {key: value for key, value in brought.items() if key in block or key not in sources})
+            found = brought(str(name), (*way, "packs", index))
+            wanted = {key: value for key, value in found.data.items() if key in block or key not in found.sources}
+            block = _merged(block, wanted)
         return block
 
     whole = laid(data, ())
@@ -72,22 +84,29 @@ def pack_settings(folder: Path) -> yamlfile.Document | None:
     return yamlfile.Document(document.path, _with_files(document.data, folder), document.lines, document.marks)
 
 
-def _read(
-    name: str, document: yamlfile.Document, way: yamlfile.Keys, judge: Judge, problems: list[Problem]
-) -> tuple[Data, frozenset[str]]:
-    folder = find_pack(name, Path(document.path).parent)
-    if folder is None:
-        known = ", ".join(shipped_systems())
-        message = f'no pack "{name}"' if "/" not in name else f"no folder {name}"
-        problems.append(Problem(message, document.place(way), f"name one of {known}, or a folder as ./my-pack"))
-        return {}, frozenset()
+class _Brought(NamedTuple):
+    """What one pack lays under the settings, and which of its keys are sources."""
+
+    data: Data
+    sources: frozenset[str]
+
+
+_NOTHING = _Brought({}, frozenset())
+
+
+def _no_pack(name: str, document: yamlfile.Document, way: yamlfile.Keys) -> Problem:
+    message = f'no pack "{name}"' if "/" not in name else f"no folder {name}"
+    known = ", ".join(shipped_systems())
+    return Problem(message, document.place(way), f"name one of {known}, or a folder as ./my-pack")
+
+
+def _read(folder: Path, judge: Judge, problems: list[Problem]) -> _Brought:
     try:
         found = pack_settings(folder)
-        sources = judge(found) if found is not None else frozenset()
+        return _Brought(found.data or {}, judge(found)) if found is not None else _NOTHING
     except InvalidInputError as error:
         problems.extend(error.problems)
-        return {}, frozenset()
-    return (found.data or {}, sources) if found is not None else ({}, frozenset())
+        return _NOTHING
 
 
 def _with_files(data: Data, folder: Path) -> dict[str, Any]:

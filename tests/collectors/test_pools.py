@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import Database
+from harness.pool_table import TABLE
 from jackpot_exporter.clients import Clients
 from jackpot_exporter.collectors import discover
 from jackpot_exporter.collectors._pools.settings import PoolsSettings
@@ -21,19 +22,6 @@ from jackpot_exporter.model import Outcome
 from jackpot_exporter.runtime import Job, collect
 from jackpot_exporter.store import Batch
 
-TABLE = """
-create table jackpots (
-    "group" text,
-    current_amount bigint,
-    total_contributions bigint,
-    total_wins bigint,
-    last_won_amount bigint,
-    last_won_at timestamptz,
-    version bigint,
-    created_at timestamptz,
-    updated_at timestamptz
-)
-"""
 ROW = "insert into jackpots values (%s, %s, %s, %s, null, null, 1, now(), now())"
 
 TIMEOUT_SECONDS = 30.0

@@ -12,12 +12,6 @@ from typing import Any
 from .front_door import FrontDoorProcess
 from .waiting import eventually
 
-TABLE = """
-create table jackpots (
-    "group" text, current_amount bigint, total_contributions bigint, total_wins bigint, last_won_amount bigint,
-    last_won_at timestamptz, version bigint, created_at timestamptz, updated_at timestamptz
-)
-"""
 FILL = """
 insert into jackpots
 select 'pool-' || lpad(n::text, 4, '0'), n * 1000, n * 1500, n % 7, null, null, 1, now(), now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.parse
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ class _Server(ServerProcess):
         where = f"-httpListenAddr=127.0.0.1:{self.port}"
         return [str(find(self.program, "current")), where, "-loggerLevel=WARN", *self.arguments()]
 
-    def arguments(self) -> Sequence[str]:
-        raise NotImplementedError
+    @abstractmethod
+    def arguments(self) -> Sequence[str]: ...
 
     def is_ready(self) -> bool:
         try:

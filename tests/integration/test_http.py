@@ -19,16 +19,10 @@ import pytest
 import yaml
 
 from harness.exporter import OPENMETRICS, TEXT, ExporterProcess
+from harness.pool_table import TABLE
 from harness.waiting import eventually
 from jackpot_exporter import tools
 from jackpot_exporter.demo.servers import PostgresServer, PrometheusServer, RedisServer, free_port
-
-TABLE = """
-create table jackpots (
-    "group" text, current_amount bigint, total_contributions bigint, total_wins bigint, last_won_amount bigint,
-    last_won_at timestamptz, version bigint, created_at timestamptz, updated_at timestamptz
-)
-"""
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from harness.exporter import ExporterProcess
+from harness.pool_table import TABLE
 from harness.proxy import FaultProxy
 from harness.waiting import eventually
 from jackpot_exporter.demo.servers import PostgresServer, RedisServer, free_port
@@ -22,13 +23,7 @@ from jackpot_exporter.demo.servers import PostgresServer, RedisServer, free_port
 TARGETS = 200
 DATABASES = 10
 INTERVAL = 10.0
-TABLE = """
-create table jackpots (
-    "group" text primary key, current_amount bigint, total_contributions bigint, total_wins bigint,
-    last_won_amount bigint, last_won_at timestamptz, version bigint, created_at timestamptz, updated_at timestamptz
-);
-insert into jackpots values ('mega', {amount}, 0, 0, null, null, 1, now(), now())
-"""
+ROW = "insert into jackpots values ('mega', {amount}, 0, 0, null, null, 1, now(), now())"
 POOLS = [f"pools-{number}" for number in range(TARGETS // 2)]
 CACHES = [f"cache-{number}" for number in range(TARGETS // 2)]
 SPARED = (
@@ -86,7 +81,7 @@ def scene() -> Iterator[Scene]:
         dsns = []
         for number in range(DATABASES):
             dsns.append(server.create_database(f"brand_{number}"))
-            server.execute(TABLE.format(amount=1_000 + number), database=f"brand_{number}")
+            server.execute(f"{TABLE}; {ROW.format(amount=1_000 + number)}", database=f"brand_{number}")
         way = stack.enter_context(FaultProxy(server.port))
         targets = {
             **{name: database_target(dsns[number % DATABASES]) for number, name in enumerate(POOLS)},

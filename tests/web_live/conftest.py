@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from harness.live import FILL, TABLE
+from harness.live import FILL
+from harness.pool_table import TABLE
 from jackpot_exporter.demo.servers import PostgresServer
 
 

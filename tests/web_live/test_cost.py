@@ -14,7 +14,8 @@ import pytest
 from conftest import Database
 from harness.exporter import Scraper
 from harness.front_door import FrontDoorProcess
-from harness.live import FILL, TABLE, Watcher, exporting, watching
+from harness.live import FILL, Watcher, exporting, watching
+from harness.pool_table import TABLE
 
 VIEWERS = 10
 WINDOW_SECONDS = 6.0

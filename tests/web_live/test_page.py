@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Route
 from conftest import Database
 from harness.browser import Visit, running_browser, visiting
 from harness.front_door import FrontDoorProcess
-from harness.live import FILL, TABLE, exporting, watching
+from harness.live import FILL, exporting, watching
+from harness.pool_table import TABLE
 from harness.waiting import eventually
 from jackpot_exporter.demo.servers import AlertmanagerServer, PostgresServer
 

@@ -46,7 +46,7 @@ class PostgresSession:
         }
         self._limit_session = _set("set", limits)
         self._begin_limited = sql.SQL("begin read only; {}").format(_set("set local", limits))
-        self._begin: Statement = self._begin_limited
+        self._begin: sql.SQL | sql.Composed = self._begin_limited
 
     @property
     def server_version(self) -> int:
@@ -71,16 +71,20 @@ class PostgresSession:
         """
         async with self._link.turn() as connection:
             try:
-                await connection.execute(self._begin, prepare=False)
-                if limit_seconds is not None:
-                    limit = {"statement_timeout": max(1, int(limit_seconds * 1000))}
-                    await connection.execute(_set("set local", limit), prepare=False)
+                await connection.execute(self._begin_within(limit_seconds), prepare=False)
                 yield Reader(connection, self._catalogue)
                 await connection.execute("commit", prepare=False)
             except psycopg.Error as error:
                 if error.sqlstate in _SHAPE_CHANGED:
                     self._catalogue.forget()  # psycopg forgets what it prepared when the transaction is rolled back
                 raise
+
+    def _begin_within(self, limit_seconds: float | None) -> sql.SQL | sql.Composed:
+        """All that opens the transaction, in one message to the server."""
+        if limit_seconds is None:
+            return self._begin
+        limit = {"statement_timeout": max(1, int(limit_seconds * 1000))}
+        return sql.SQL("{}; {}").format(self._begin, _set("set local", limit))
 
     async def close(self) -> None:
         """Close the connection; the next `read` opens a new one."""
@@ -101,7 +105,7 @@ class PostgresSession:
         if row is not None and row[0] == connection.info.backend_pid:
             connection.prepare_threshold = 0
             await connection.execute(self._limit_session, prepare=False)
-            self._begin = "begin read only"
+            self._begin = sql.SQL("begin read only")
         self._catalogue.meet(connection.info.server_version)
 
 

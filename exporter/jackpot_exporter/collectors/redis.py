@@ -103,7 +103,8 @@ class RedisCollector:
         parts = self._parts.of(info)
         asked = [part for part in parts if self._parts.is_open(part)]
         answers = await server.ask(*(command for part in asked for command in part.commands))
-        works = not isinstance(pong, SourceError) or isinstance(pong, PermissionDeniedError)
+        answered = not isinstance(pong, SourceError) or isinstance(pong, PermissionDeniedError)
+        works = answered and info.fields.get("loading", "0") == "0"  # it may have begun to load after the PING
         return _Reading(seconds, works, info, asked, [part for part in parts if part not in asked], answers)
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 
 from ..errors import ToolError
 from .insisting import insist
+from .outages import lost, outdated, stopped
 from .programs import fetch
 from .simulation import systems
 from .stack import Demo, Stack
 
 _DELAY_SECONDS = 0.025
-_BACKUP_AGE_SECONDS = 27 * 3600
 _FULL_BYTES = 1e9
 _SMALL_FILE_SYSTEMS = ("/run/lock", "/dev", "/proc")
 
@@ -33,15 +33,6 @@ class Fault:
     what: str
     alert: str
     begin: Callable[[Stack], AbstractContextManager[None]]
-
-
-@contextmanager
-def _database_down(stack: Stack) -> Iterator[None]:
-    stack.postgres.shut_down("immediate")
-    try:
-        yield
-    finally:
-        stack.postgres.start()
 
 
 @contextmanager
@@ -59,15 +50,6 @@ def _table_locked(stack: Stack) -> Iterator[None]:
     with stack.postgres.connect() as connection, connection.transaction():
         connection.execute("lock table jackpots in access exclusive mode")
         yield
-
-
-@contextmanager
-def _redis_down(stack: Stack) -> Iterator[None]:
-    stack.redis.stop()
-    try:
-        yield
-    finally:
-        stack.redis.start()
 
 
 @contextmanager
@@ -98,18 +80,6 @@ def _lead(link: Path, there: Path) -> None:
     new.replace(link)
 
 
-@contextmanager
-def _backup_missing(stack: Stack) -> Iterator[None]:
-    """The only backup is from yesterday morning."""
-    file = stack.watched.backup
-    was = file.stat().st_mtime
-    os.utime(file, (was, was - _BACKUP_AGE_SECONDS))
-    try:
-        yield
-    finally:
-        os.utime(file)
-
-
 def _of_service(name: str) -> Callable[[Stack], AbstractContextManager[None]]:
     @contextmanager
     def begin(stack: Stack) -> Iterator[None]:
@@ -128,10 +98,10 @@ def _order(stack: Stack, name: str, *, on: bool) -> None:
 
 
 FAULTS: Mapping[str, Fault] = {
-    "database-down": Fault("PostgreSQL is stopped", "JackpotDatabaseDown", _database_down),
+    "database-down": Fault("PostgreSQL is stopped", "JackpotDatabaseDown", lambda stack: lost(stack.postgres)),
     "database-slow": Fault("each answer of PostgreSQL takes longer", "JackpotDatabaseSlow", _database_slow),
     "table-locked": Fault("the table of pools is locked", "JackpotIntegrityViolation", _table_locked),
-    "redis-down": Fault("Redis is stopped", "JackpotCacheDown", _redis_down),
+    "redis-down": Fault("Redis is stopped", "JackpotCacheDown", lambda stack: stopped(stack.redis)),
     "service-down": Fault("the service says that it is down", "JackpotServiceDown", _of_service("service-down")),
     "error-burst": Fault("contributions fail", "JackpotErrorRatioCritical", _of_service("error-burst")),
     "slow-contributions": Fault(
@@ -142,7 +112,9 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "pool-negative": Fault("a pool is below zero", "JackpotPoolNegative", _of_service("pool-negative")),
     "disk-full": Fault("the database's volume is full", "JackpotDatabaseDiskCritical", _disk_full),
-    "backup-missing": Fault("the last backup is too old", "JackpotBackupMissing", _backup_missing),
+    "backup-missing": Fault(
+        "the last backup is too old", "JackpotBackupMissing", lambda stack: outdated(stack.watched.backup)
+    ),
     "config-churn": Fault(
         "the configuration changes all the time", "JackpotConfigChangesFrequent", _of_service("config-churn")
     ),

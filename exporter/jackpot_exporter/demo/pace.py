@@ -10,6 +10,7 @@ class Pace:
         self._left: dict[str, float] = {}
 
     def due(self, thing: str, per_second: float, seconds: float) -> int:
+        """How many times it happens now."""
         amount = self._left.get(thing, 0.0) + per_second * seconds
         self._left[thing] = amount - int(amount)
         return int(amount)

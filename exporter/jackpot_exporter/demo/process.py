@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from functools import cache
 from pathlib import Path
@@ -135,7 +136,7 @@ def run_as(account: str | None, folder: Path, *command: str) -> None:
         raise ToolError(f"{command[0]} failed ({ended.returncode}):\n{ended.stdout.decode(errors='replace')}")
 
 
-class ServerProcess:
+class ServerProcess(ABC):
     """One outside server on 127.0.0.1. As a context manager it runs inside and leaves nothing behind."""
 
     end_signal = signal.SIGTERM
@@ -148,16 +149,16 @@ class ServerProcess:
         self.log_path = self.folder / f"{type(self).__name__}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> list[str]:
         """The program and its arguments."""
-        raise NotImplementedError
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most programs read nothing of ours
         """Write what the program reads; called before every start."""
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Whether the server answers."""
-        raise NotImplementedError
 
     @property
     def pid(self) -> int:

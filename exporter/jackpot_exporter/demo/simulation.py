@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -53,20 +54,20 @@ class World:
     """Seeded: every demo of a system is the same."""
 
 
-class Simulation:
+class Simulation(ABC):
     """The life of a system; subclasses say what happens in it."""
 
     def __init__(self, world: World) -> None:
         self.world = world
 
-    async def begin(self, connection: AsyncConnection[Any]) -> None:
+    async def begin(self, connection: AsyncConnection[Any]) -> None:  # noqa: B027 - not every system has a past
         """Once, when the schema is there: what the system has kept from its past."""
 
+    @abstractmethod
     async def tick(self, connection: AsyncConnection[Any], seconds: float) -> None:
         """What happened in the last `seconds`, several times a second; autocommit."""
-        raise NotImplementedError
 
-    async def undo(self, connection: AsyncConnection[Any], fault: str) -> None:
+    async def undo(self, connection: AsyncConnection[Any], fault: str) -> None:  # noqa: B027 - few faults leave something
         """Take back what a fault that has just ended left in the database."""
 
     def health(self) -> Mapping[str, bool]:

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from ..config import parse_duration
+from ..packsettings import PACKS
 
-_PACKS = Path(__file__).parent.parent / "packs"
 _WINDOWS = {"period": "$period", "month": "$month"}
 
 
@@ -49,7 +49,7 @@ class Promises:
         }
 
 
-def read_promises(namespace: str, packs: Path = _PACKS) -> Promises:
+def read_promises(namespace: str, packs: Path = PACKS) -> Promises:
     """Of the pack with the name of the namespace; nothing when there is none."""
     objectives = tuple(
         _objective(entry) for entry in _read(packs / namespace / "objectives.yaml").get("objectives", [])

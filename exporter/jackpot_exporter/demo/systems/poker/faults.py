@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...outages import lost, outdated, stopped
 from ...simulation import SystemFault
-from .outside import backup_old, cache_not_saved, database_down, restarting, service_down
+from .outside import BACKUP, cache_not_saved, restarting
 
 BREACH = "breach"
 CONFIG_CHANGED = "config-changed"
@@ -23,10 +24,14 @@ WEBHOOK_FAILING = "webhook-failing"
 WEBSOCKETS_BREAKING = "websockets-breaking"
 
 FAULTS: Mapping[str, SystemFault] = {
-    "service-down": SystemFault("the platform's process is stopped", "PokerServiceDown", service_down),
-    "database-down": SystemFault("PostgreSQL is stopped", "PokerDatabaseDown", database_down),
+    "service-down": SystemFault(
+        "the platform's process is stopped", "PokerServiceDown", lambda running: stopped(running.service)
+    ),
+    "database-down": SystemFault("PostgreSQL is stopped", "PokerDatabaseDown", lambda running: lost(running.postgres)),
     "restart-loop": SystemFault("the platform is killed as often as it starts", "PokerRestartLoop", restarting),
-    "backup-old": SystemFault("the last backup is too old", "PokerBackupMissing", backup_old),
+    "backup-old": SystemFault(
+        "the last backup is too old", "PokerBackupMissing", lambda running: outdated(running.folder / BACKUP)
+    ),
     "cache-not-saved": SystemFault(
         "Redis cannot put its snapshot in place", "PokerRedisPersistenceFailing", cache_not_saved
     ),

@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from ...pace import Pace
 from .faults import PLAYERS_MANY, REGISTRATIONS_BURST
-from .pace import Pace
 
 _CAPACITY = 1000
 _USUAL = 120

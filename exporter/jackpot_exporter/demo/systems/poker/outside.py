@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,25 +12,6 @@ from ...insisting import insist
 from ...system_stack import RunningSystem
 
 BACKUP = Path("backups", "today", "poker.dump")
-_BACKUP_AGE_SECONDS = 27 * 3600
-
-
-@contextmanager
-def service_down(running: RunningSystem) -> Iterator[None]:
-    running.service.stop()
-    try:
-        yield
-    finally:
-        running.service.start()
-
-
-@contextmanager
-def database_down(running: RunningSystem) -> Iterator[None]:
-    running.postgres.shut_down("immediate")
-    try:
-        yield
-    finally:
-        running.postgres.start()
 
 
 @contextmanager
@@ -54,17 +34,6 @@ def restarting(running: RunningSystem) -> Iterator[None]:
         thread.join()
         if not running.service.is_running:
             running.service.start()
-
-
-@contextmanager
-def backup_old(running: RunningSystem) -> Iterator[None]:
-    file = running.folder / BACKUP
-    was = file.stat().st_mtime
-    os.utime(file, (was, was - _BACKUP_AGE_SECONDS))
-    try:
-        yield
-    finally:
-        os.utime(file)
 
 
 @contextmanager

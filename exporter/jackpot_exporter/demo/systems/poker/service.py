@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from random import Random
 
+from ...pace import Pace
 from ...systemlog import SystemLog
 from .faults import (
     CONFIG_CHANGED,
@@ -17,7 +18,6 @@ from .faults import (
     WEBSOCKETS_BREAKING,
 )
 from .instruments import Instruments
-from .pace import Pace
 
 CLIENTS = ("api", "bot", "miniapp")
 _ROUTES = ("/auth", "/hands/{id}", "/lobby", "/profile", "/tables/{id}/join")

@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from ...pace import Pace
 from .faults import BREACH, DATA_CORRUPT, TASK_STALLED
-from .pace import Pace
 
 _TASKS = ("insights", "integrity", "retention", "rollup", "snapshot")
 _STALLED = "snapshot"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
+from ...outages import silent
 from ...simulation import SystemFault
-from ...system_stack import RunningSystem
 
 REFUND_WAVE = "refund-wave"
 PRICES_WRONG = "prices-wrong"
@@ -22,16 +19,6 @@ GATEWAY_DOWN = "gateway-down"
 PLATFORM_SILENT = "platform-silent"
 
 
-@contextmanager
-def _silent(running: RunningSystem) -> Iterator[None]:
-    """Connections are accepted, and nothing is ever answered."""
-    running.service.pause()
-    try:
-        yield
-    finally:
-        running.service.resume()
-
-
 FAULTS = {
     REFUND_WAVE: SystemFault("half of the tickets are given back", "TicketingRefundRatioHigh"),
     PRICES_WRONG: SystemFault("every price loses a digit, off and on", "TicketingRevenueDrop"),
@@ -44,5 +31,7 @@ FAULTS = {
     WORKER_STALLED: SystemFault("a background worker hangs", "TicketingWorkerStale"),
     SERVICE_UNHEALTHY: SystemFault("the payment service says that it is unhealthy", "TicketingServiceUnhealthy"),
     GATEWAY_DOWN: SystemFault("the payment gateway does not answer the platform", "TicketingServiceUnhealthy"),
-    PLATFORM_SILENT: SystemFault("no service answers any more", "TicketingServiceUnhealthy", _silent),
+    PLATFORM_SILENT: SystemFault(
+        "no service answers any more", "TicketingServiceUnhealthy", lambda running: silent(running.service)
+    ),
 }

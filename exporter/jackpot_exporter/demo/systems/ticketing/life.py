@@ -7,9 +7,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from ...pace import Pace
 from ...simulation import Simulation, World
 from .faults import GATEWAY_DOWN, SERVICE_UNHEALTHY, USER_RUSH
-from .pace import Pace
 from .requests import Requests
 from .services import SERVICES
 from .trade import Trade

@@ -9,9 +9,9 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from ...pace import Pace
 from ...systemlog import SystemLog
 from .faults import PAYMENTS_FAILING, PRICES_WRONG, REFUND_WAVE, SOLANA_FAILING
-from .pace import Pace
 
 _ORDERS_PER_SECOND = 8.0
 _LISTINGS_PER_SECOND = 1.0

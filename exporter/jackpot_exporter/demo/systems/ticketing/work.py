@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
+from ...pace import Pace
 from .faults import QUEUE_BACKUP, WORKER_STALLED
-from .pace import Pace
 
 _QUEUES = ("email", "mint", "payout", "search-index")
 _BACKED_UP = "email"
