@@ -12,7 +12,7 @@ import click
 
 from jackpot_exporter import tools
 
-from .cases import cost, load, pools, render, scrape, start
+from .cases import cost, flat, load, logs, pools, render, rules, scrape, start
 from .figures import Report, Verdict
 from .scene import Effort, Scene
 
@@ -23,6 +23,9 @@ CASES: dict[str, Callable[[Scene, Effort], Report]] = {
     "start": start.measure,
     "render": render.measure,
     "pools": pools.measure,
+    "logs": logs.measure,
+    "rules": rules.measure,
+    "flat": flat.measure,
 }
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import urllib.request
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import yaml
 
@@ -15,6 +16,7 @@ from jackpot_exporter.tools import CURRENT, find
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 POSTGRES, REDIS, NODE, SQL = "postgres_exporter", "redis_exporter", "node_exporter", "sql_exporter"
+MTAIL = "mtail"
 
 POOL_VALUES = (
     "current_amount", "total_contributions", "total_wins", "last_won_amount", "last_won_at", "version", "created_at",
@@ -144,6 +146,36 @@ class SqlExporter(Peer):
     def arguments(self) -> list[str]:
         address = f"-web.listen-address=127.0.0.1:{self.port}"
         return [f"-config.file={self.folder / 'config.yml'}", address]
+
+
+_MTAIL_PROGRAM = r"""
+counter operations_total by operation, action
+histogram operation_duration_seconds by operation buckets %s
+/"operation":"jackpot_(?P<operation>\w+)".*"duration":(?P<duration>\d+\.\d+).*"action":"(?P<action>SUCCESS|ERROR)"/ {
+  operations_total[$operation][$action]++
+  operation_duration_seconds[$operation] = $duration / 1000.0
+}
+"""
+
+
+class Mtail(Peer):
+    """The usual exporter of logs, with a program that counts what ours does of an operation; `log` must be there."""
+
+    program = MTAIL
+    serves = b"mtail_lines_total "
+
+    def __init__(self, log: Path, buckets: Sequence[float]) -> None:
+        super().__init__()
+        self._log = log
+        self._buckets = buckets
+
+    def prepare(self) -> None:
+        text = _MTAIL_PROGRAM % ", ".join(f"{bound:g}" for bound in self._buckets)
+        (self.folder / "operations.mtail").write_text(text)
+
+    def arguments(self) -> list[str]:
+        places = ["--progs", str(self.folder), "--logs", str(self._log), "--log_dir", str(self.folder)]
+        return ["--address", "127.0.0.1", "--port", str(self.port), *places]
 
 
 def all_peers(dsn: Callable[[str], str], redis_url: str, sql_interval: str) -> dict[str, Peer]:

@@ -126,12 +126,8 @@ class Scene:
 
     def pools_only(self, pools: int, interval: float) -> ExporterProcess:
         """Our exporter with no collector but that of the pools."""
-        settings: dict[str, Any] = {"postgres": {"dsn": self.dsn(OURS, pools)}}
-        for name, way, _ in list(_schedules(settings)):
-            if name != "pools":
-                _block(settings, way)["enabled"] = False
-        settings["pools"] = {"interval": interval, "timeout": interval * 0.9, "max_series": _NO_LIMIT}
-        return ExporterProcess(settings, "--log.level=error")
+        block = {"interval": interval, "timeout": interval * 0.9, "max_series": _NO_LIMIT}
+        return only("pools", {"postgres": {"dsn": self.dsn(OURS, pools)}, "pools": block})
 
     @contextmanager
     def play(self, pools: int, pause: float = 1.0) -> Iterator[None]:
@@ -176,6 +172,14 @@ class Scene:
                     for statement in _WIDE.split(";\n"):
                         connection.execute(statement.encode(), {"pools": pools})
         return name
+
+
+def only(collector: str, settings: dict[str, Any]) -> ExporterProcess:
+    """Our exporter with these settings and no other collector, to be entered."""
+    for name, way, _ in list(_schedules(settings)):
+        if name != collector:
+            _block(settings, way)["enabled"] = False
+    return ExporterProcess(settings, "--log.level=error")
 
 
 def wait_until_ready(server: ExporterProcess) -> None:

@@ -1,4 +1,4 @@
-"""The benchmarks run and say something; no figure is judged here, machines differ."""
+"""The benchmarks run and say something. Only instructions are judged here: in times, machines differ."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from bench import gate
 
 _ROOT = Path(__file__).parent.parent
 
@@ -27,6 +29,19 @@ def test_benchmarks_print_tables_and_verdicts(tmp_path: Path) -> None:
         assert f"\n| {exporter} |" in text
     assert "scrape, 3 pools: p50 at most 1/20 of the peers' sum: 1/" in text
     assert "nan" not in text
+
+
+def test_hot_paths_take_no_more_instructions_than_before() -> None:
+    ended = _run("bench.gate")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_a_path_that_takes_more_is_named() -> None:
+    before = gate.stored()
+
+    assert gate.excess({path: ratio * 1.04 for path, ratio in before.items()}) == {}
+    assert list(gate.excess({**before, "render": before["render"] * 1.06})) == ["render"]
 
 
 def test_unknown_case_is_refused_before_anything_starts() -> None:

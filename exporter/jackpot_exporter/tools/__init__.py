@@ -78,10 +78,12 @@ TOOLS: dict[str, Tool] = {
         Tool("systemd", ("systemd-analyze",), _system("systemd")),
         Tool("faketime", ("faketime",), _system("faketime")),
         Tool("strace", ("strace",), _system("strace")),
+        Tool("valgrind", ("valgrind",), _system("valgrind")),
         Tool("chromium", ("chromium",), _system("chromium", "fonts-dejavu-core")),
         Tool("docker-compose@2", ("docker-compose",), _newer("docker-compose")),
         Tool("kustomize@current", ("kustomize",), _newer("kustomize")),
         Tool("victoria-metrics@current", _VICTORIA_METRICS, _newer("victoria-metrics")),
+        Tool("mtail@current", ("mtail",), _newer("mtail")),
         *(Tool(peer, (peer,), _system(peer)) for peer in _PEERS),
         *(Tool(f"{peer}@{CURRENT}", (peer,), _newer(peer)) for peer in _PEERS),
     )
