@@ -24,11 +24,14 @@ def build(folder: Path) -> list[Object]:
     return list(yaml.safe_load_all(done.stdout))
 
 
-def problems(objects: Sequence[Object]) -> list[str]:
-    """Every field that is unknown or of a wrong form, behind the kind and name of its object."""
+def problems(objects: Sequence[Object], oldest: str = "1.25.0") -> list[str]:
+    """Every field that is unknown or of a wrong form, behind the kind and name of its object.
+
+    1.25 is the oldest Kubernetes with policy/v1 and every field in use.
+    """
     operators = [found for found in objects if found["apiVersion"].startswith(OPERATOR)]
     others = [found for found in objects if found not in operators]
-    return [*_problems_of_kubernetes(others), *(apart.ask(__file__, operators) if operators else ())]
+    return [*_problems_of_kubernetes(others, oldest), *(apart.ask(__file__, operators) if operators else ())]
 
 
 def named(found: Object) -> str:
@@ -36,11 +39,11 @@ def named(found: Object) -> str:
     return f"{found['kind']}/{found['metadata']['name']}"
 
 
-def _problems_of_kubernetes(objects: Sequence[Object]) -> Iterator[str]:
+def _problems_of_kubernetes(objects: Sequence[Object], oldest: str) -> Iterator[str]:
     import kubernetes_validate  # type: ignore[import-untyped]  # noqa: PLC0415 - not where the operator's models are
 
-    # The oldest with policy/v1 and every field in use, and the newest whose schemas there are.
-    for version in ("1.25.0", kubernetes_validate.latest_version()):
+    # And the newest whose schemas there are.
+    for version in (oldest, kubernetes_validate.latest_version()):
         for found in objects:
             try:
                 kubernetes_validate.validate(found, version, strict=True)
