@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,13 +17,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from harness import helm
 from harness.composition import ROOT
 from jackpot_exporter import __version__
 from jackpot_exporter.tools import packages
 
 
 def build(source: Path, folder: Path) -> dict[str, Path]:
-    """The archives by their endings."""
+    """Wheel and source archive by their endings."""
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder)]
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -29,8 +32,51 @@ def build(source: Path, folder: Path) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return build(ROOT, tmp_path_factory.mktemp("dist"))
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tree, after `./run build`."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in listed():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
+    lend_environment(folder)
+
+    done = subprocess.run([folder / "run", "build"], cwd="/", capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archives(checkout: Path) -> dict[str, Path]:
+    """What it left in dist/, by their endings."""
+    return {path.suffix: path for path in (checkout / "dist").iterdir()}
+
+
+def listed() -> list[str]:
+    """Every file that is or will be committed; of an unpacked source archive, every file."""
+    if not (ROOT / ".git").exists():
+        return [name for name in files_in(ROOT) if not name.startswith(UNLISTED)]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in done.stdout.splitlines() if (ROOT / name).exists()]
+
+
+UNLISTED = (".venv/", "dist/")
+
+
+def files_in(folder: Path) -> Iterator[str]:
+    """Through links to folders, too."""
+    for place, _, names in os.walk(folder, followlinks=True):
+        yield from (str((Path(place) / name).relative_to(folder)) for name in names)
+
+
+def lend_environment(checkout: Path) -> None:
+    """The one that runs here, with the stamp that says that it is complete: nothing is fetched."""
+    (checkout / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (checkout / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    stamp = "cat requirements-dev.lock pyproject.toml | cksum >.venv/.stamp"
+    subprocess.run(["sh", "-c", stamp], cwd=checkout, check=True)
 
 
 def contents(wheel: Path) -> dict[str, bytes]:
@@ -61,6 +107,25 @@ def test_the_change_list_begins_with_what_comes_next() -> None:
 # --- archives -------------------------------------------------------------------------------------------------
 
 
+def test_a_build_makes_three(archives: dict[str, Path]) -> None:
+    assert {path.name for path in archives.values()} == {
+        f"jackpot_exporter-{__version__}-py3-none-any.whl",
+        f"jackpot_exporter-{__version__}.tar.gz",
+        f"jackpot-exporter-{__version__}.tgz",
+    }
+
+
+def test_what_is_built_is_not_committed() -> None:
+    assert "dist/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_the_chart_is_the_one_of_the_tree(archives: dict[str, Path]) -> None:
+    """Its links lead out of its folder; the archive has what they lead to."""
+    everything = {"systems": ["poker"], "shards": 2, "settings": {"targets": {"a": {}}}}
+
+    assert helm.render(everything, archives[".tgz"]) == helm.render(everything)
+
+
 def test_the_wheel_holds_every_file_of_the_package(archives: dict[str, Path]) -> None:
     package = ROOT / "exporter" / "jackpot_exporter"
     files = {path for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"}
@@ -82,13 +147,15 @@ def test_the_wheel_can_be_made_of_the_source_archive(archives: dict[str, Path], 
     assert contents(again[".whl"]) == contents(archives[".whl"])
 
 
-def test_the_source_archive_can_be_tested_and_deployed(archives: dict[str, Path]) -> None:
+def test_the_source_archive_holds_everything(checkout: Path, archives: dict[str, Path]) -> None:
+    """What links lead to, too: in the chart as files, and where it really is."""
     with tarfile.open(archives[".gz"]) as archive:
-        tops = {name.split("/")[1] for name in archive.getnames() if "/" in name}
+        found = {name.partition("/")[2] for name in archive.getnames()}
 
-    needed = {"exporter", "tests", "bench", "docs", "deploy", "prometheus", "alertmanager", "grafana", "run"}
-    files = {"README.md", "LICENSE", "CHANGELOG.md", "Dockerfile", "docker-compose.yml", "kustomization.yaml"}
-    assert tops >= needed | files | {"requirements.lock", "requirements-dev.lock"}
+    wanted = {name for name in files_in(checkout) if not name.startswith(UNLISTED)}
+
+    assert wanted - found == set()
+    assert found - wanted <= {"PKG-INFO"}
 
 
 def test_what_the_package_needs_is_locked() -> None:
@@ -101,6 +168,10 @@ def test_what_the_package_needs_is_locked() -> None:
 
 
 # --- an install -----------------------------------------------------------------------------------------------
+
+
+SETTINGS = sorted(str(path) for path in ROOT.glob("deploy/compose/systems/*.yaml") if "targets" not in path.name)
+"""Those that name packs: a wheel that lacked one could not check them."""
 
 
 def pip() -> str:
@@ -143,10 +214,14 @@ def test_an_install_can_be_taken_away_whole(archives: dict[str, Path], fresh: Pa
     in_fresh(fresh, "python", *quiet, "install", "--no-deps", "--no-index", str(archives[".whl"]), PYTHONPATH=pip())
     version = in_fresh(fresh, "jackpot-exporter", "--version", PYTHONPATH=lent)
     text = in_fresh(fresh, "jackpot-exporter", "once", "--collector", "host", PYTHONPATH=lent)
+    checked = [
+        in_fresh(fresh, "jackpot-exporter", "check", "--config.file", file, PYTHONPATH=lent) for file in SETTINGS
+    ]
     place = in_fresh(fresh, "python", "-c", "import jackpot_exporter as j; print(j.__file__)", PYTHONPATH=lent)
     in_fresh(fresh, "python", *quiet, "uninstall", "--yes", "jackpot-exporter", PYTHONPATH=pip())
 
     assert version.strip().endswith(__version__)
     assert "node_load1 " in text
+    assert all("settings are valid" in one for one in checked)
     assert place.startswith(str(fresh))
     assert tree(fresh) - before == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,9 +18,9 @@ class ChartError(Exception):
     """Helm refuses the chart or the values."""
 
 
-def render(values: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The objects that the chart makes of these values; ChartError says why there are none."""
-    files: dict[str, str] = _ask("render", values or {})
+def render(values: Mapping[str, Any] | None = None, chart: Path = CHART) -> list[dict[str, Any]]:
+    """The objects that the chart, a folder or an archive, makes of these values; ChartError says why there are none."""
+    files: dict[str, str] = _ask("render", values or {}, chart)
     objects = [yaml.safe_load_all(text) for name, text in files.items() if not name.endswith("NOTES.txt")]
     return [found for documents in objects for found in documents if found]
 
@@ -35,9 +36,9 @@ def pack(folder: str) -> str:
     return str(_ask("package", {"folder": folder}))
 
 
-def _ask(what: str, values: Mapping[str, Any]) -> Any:
+def _ask(what: str, values: Mapping[str, Any], chart: Path = CHART) -> Any:
     try:
-        return apart.ask(__file__, {"what": what, "values": values})
+        return apart.ask(__file__, {"what": what, "values": values, "chart": str(chart)})
     except apart.FailedError as error:
         raise ChartError(str(error)) from None
 
@@ -50,7 +51,7 @@ def _answer(question: dict[str, Any]) -> Any:
         return helm.lint(CHART, strict=True)
     if what == "package":
         return helm.package(CHART, destination=values["folder"])
-    with helm.Chart.load(CHART) as chart:
+    with helm.Chart.load(question["chart"]) as chart:
         return chart.render(values, name="jackpot-exporter", namespace="monitoring")
 
 
