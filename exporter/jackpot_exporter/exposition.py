@@ -201,8 +201,8 @@ class _Lines:
         self._heads: set[str] = set()
         self._blocks: list[Block] = []
         self._series = 0
-        self._plain: list[bytes] = []
-        self._exemplars: list[bytes] | None = None
+        self._plain: list[str] = []
+        self._exemplars: list[str] | None = None
 
     @property
     def is_wide(self) -> bool:
@@ -210,14 +210,16 @@ class _Lines:
 
     def add(self, sample: Sample) -> None:
         labels = label_set(sample.spec.labels, sample.labels)
-        self._claim([labels + " "])
+        if (head := labels + " ") in self._heads:
+            raise ValueError(f"{self.name}{labels} comes twice")
+        self._heads.add(head)
         value = sample.value
         if isinstance(value, Histogram):
             self._add_histogram(labels, value)
         elif isinstance(value, Summary):
-            self._plain.append(_encode("".join(summary_lines(self.name, labels, value))))
+            self._plain += summary_lines(self.name, labels, value)
         else:
-            self._plain.append(_encode(f"{self.name}{labels} {number_text(wrapped(self.spec, value))}\n"))
+            self._plain.append(f"{self.name}{labels} {number_text(wrapped(self.spec, value))}\n")
 
     def extend(self, heads: Sequence[str], values: Sequence[Number | None]) -> None:
         """Many lines at once; `heads` are label sets, each with the blank before its value."""
@@ -228,9 +230,9 @@ class _Lines:
     def text_of(self, heads: Sequence[str], column: Column) -> tuple[bytes, int]:
         """The lines of a column and how many they are; they do not become part of the family."""
         if column.texts is not None:
-            return self._text(heads, column.texts), len(heads)
+            return _encode(self._text(heads, column.texts)), len(heads)
         heads, numbers = _present(heads, column.values)
-        return self._text(heads, value_texts(self.spec, numbers)), len(heads)
+        return _encode(self._text(heads, value_texts(self.spec, numbers))), len(heads)
 
     def append(self, block: Block, series: int) -> None:
         """Lines that are ready."""
@@ -239,21 +241,21 @@ class _Lines:
         self._series += series
 
     def family(self) -> Family:
-        exemplars = without_secrets(b"".join(self._exemplars)) if self._exemplars is not None else None
+        exemplars = without_secrets(_encode("".join(self._exemplars))) if self._exemplars is not None else None
         self._end_block()
         series = self._series + len(self._heads)
         return Family(self.name, self.spec.kind, self.spec.help, series, tuple(self._blocks), exemplars)
 
     def _end_block(self) -> None:
         if self._plain:
-            self._blocks.append(Block(without_secrets(b"".join(self._plain))))
+            self._blocks.append(Block(without_secrets(_encode("".join(self._plain)))))
             self._plain = []
 
-    def _text(self, heads: Sequence[str], values: Iterable[str]) -> bytes:
+    def _text(self, heads: Sequence[str], values: Iterable[str]) -> str:
         if not heads:
-            return b""
+            return ""
         lines = f"\n{self.name}".join(map(str.__add__, heads, values))
-        return _encode(f"{self.name}{lines}\n")
+        return f"{self.name}{lines}\n"
 
     def _claim(self, heads: Sequence[str]) -> None:
         expected = len(self._heads) + len(heads)
@@ -266,9 +268,9 @@ class _Lines:
     def _add_histogram(self, labels: str, value: Histogram) -> None:
         if self._exemplars is None and any(bucket.exemplar for bucket in value.buckets):
             self._exemplars = list(self._plain)
-        self._plain.append(_encode("".join(histogram_lines(self.name, labels, value, with_exemplars=False))))
+        self._plain += histogram_lines(self.name, labels, value, with_exemplars=False)
         if self._exemplars is not None:
-            self._exemplars.append(_encode("".join(histogram_lines(self.name, labels, value, with_exemplars=True))))
+            self._exemplars += histogram_lines(self.name, labels, value, with_exemplars=True)
 
 
 def _add_frame(building: dict[str, _Lines], frame: Frame, namespace: str, known: Known) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from math import isfinite
 
 from .model import COUNTER_MODULUS, Bucket, Exemplar, Histogram, Kind, MetricSpec, Number, Summary
@@ -48,7 +49,9 @@ def wrapped(spec: MetricSpec, value: Number) -> Number:
     return value
 
 
+@lru_cache(maxsize=4096)
 def label_set(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    """Kept, for every round brings the same ones again."""
     if not names:
         return ""
     return "{" + ",".join([f'{n}="{escape_label(v)}"' for n, v in zip(names, values, strict=True)]) + "}"
@@ -57,7 +60,8 @@ def label_set(names: tuple[str, ...], values: tuple[str, ...]) -> str:
 def line_heads(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """The label set of each row with the blank before its value; by a pattern, where nothing needs an escape."""
     if not names or _ESCAPED.search("".join(map("".join, rows))):
-        return [label_set(names, row) + " " for row in rows]
+        make = label_set.__wrapped__  # of thousands of rows none should push out what is kept
+        return [make(names, row) + " " for row in rows]
     pattern = "{" + ",".join(f'{name}="%s"' for name in names) + "} "
     return [pattern % row for row in rows]
 
@@ -78,10 +82,15 @@ def _with_label(labels: str, name: str, value: str) -> str:
     return f'{labels[:-1]},{name}="{value}"}}' if labels else f'{{{name}="{value}"}}'
 
 
+@lru_cache(maxsize=512)
+def _bucket_heads(name: str, labels: str, bounds: tuple[float, ...]) -> list[str]:
+    return [f"{name}_bucket{_with_label(labels, 'le', number_text(float(bound)))} " for bound in bounds]
+
+
 def histogram_lines(name: str, labels: str, value: Histogram, *, with_exemplars: bool) -> Iterator[str]:
-    for bucket in value.buckets:
-        tail = _exemplar(bucket) if with_exemplars else ""
-        yield f"{name}_bucket{_with_label(labels, 'le', number_text(float(bucket.le)))} {bucket.count}{tail}\n"
+    heads = _bucket_heads(name, labels, tuple([bucket.le for bucket in value.buckets]))
+    for head, bucket in zip(heads, value.buckets, strict=True):
+        yield f"{head}{bucket.count}{_exemplar(bucket) if with_exemplars else ''}\n"
     yield f"{name}_sum{labels} {number_text(value.sum)}\n"
     yield f"{name}_count{labels} {value.buckets[-1].count}\n"
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from .errors import SourceError
 from .exposition import Family, Known, render
 from .logs import fields
-from .model import Collector, Frame, Item, Note, Outcome, Sample
+from .model import Collector, Item, Note, Outcome
 from .redaction import redact
 from .store import Batch, Store
 
@@ -80,7 +80,7 @@ async def collect(job: Job, namespace: str, known: Known | None = None) -> Batch
     outcome, message = await _gather(job, items)
     families: Mapping[str, Family] = {}
     try:
-        families = await render([item for item in items if isinstance(item, Sample | Frame)], namespace, known)
+        families = await render([item for item in items if not isinstance(item, Note)], namespace, known)
     except Exception as error:  # noqa: BLE001 - a collector's bug must not end the others
         outcome, message = _bug(job, error)
     if outcome is Outcome.OK and not families:

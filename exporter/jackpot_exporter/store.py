@@ -53,7 +53,7 @@ class _Part:
         self._blocks: dict[Format, list[Block]] = {}
         self._pieces: dict[Format, compression.Piece] = {}
 
-    @property
+    @cached_property
     def size(self) -> int:
         return sum(family.size for family in self.families)
 
