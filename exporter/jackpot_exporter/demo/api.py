@@ -6,7 +6,6 @@ this machine only. Must not decide anything about pools.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, Literal, TypeVar
@@ -19,6 +18,7 @@ from pydantic.alias_generators import to_camel
 from .faults import Fault, FaultSwitch
 from .health import Document, Health
 from .journal import timestamp
+from .loopback import require_loopback
 from .measurements import Measurements
 from .operations import FAILURES, Operations, failure_of
 
@@ -163,11 +163,11 @@ class Api:
         return _succeeded({"success": True, "correlationId": correlation_id})
 
     async def _get_faults(self, request: web.Request) -> web.Response:
-        _require_loopback(request)
+        require_loopback(request)
         return web.json_response({fault.value: fault in self._faults.active for fault in Fault})
 
     async def _post_fault(self, request: web.Request) -> web.Response:
-        _require_loopback(request)
+        require_loopback(request)
         order = await _parse(request, _FaultOrder)
         await self._faults.switch(order.name, on=order.on)
         return await self._get_faults(request)
@@ -188,11 +188,6 @@ async def _parse(request: web.Request, kind: type[Body]) -> Body:
 def _correlation_id(request: web.Request) -> str:
     given = request.headers.get(CORRELATION_HEADER, "")
     return given if given.isprintable() and 0 < len(given) <= 64 else str(uuid4())
-
-
-def _require_loopback(request: web.Request) -> None:
-    if request.remote is None or not ipaddress.ip_address(request.remote).is_loopback:
-        raise web.HTTPForbidden(text="faults are switched from this machine only\n")
 
 
 def _succeeded(data: Document) -> web.Response:

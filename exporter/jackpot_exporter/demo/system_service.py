@@ -2,8 +2,8 @@
 
     python -m jackpot_exporter.demo.system_service poker --port N --database-url ... --redis-url ... --log-file F
 
-GET /metrics, /health and /services/NAME/health, and POST /demo/fault with {"name": ..., "on": true}. It starts and
-goes on without its database, as services should, and must know nothing of the exporter.
+GET /metrics, /health and /services/NAME/health, and POST /demo/fault with {"name": ..., "on": true}, from this machine
+only. It starts and goes on without its database, as services should, and must know nothing of the exporter.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from .loopback import require_loopback
 from .simulation import Simulation, System, World, systems
 from .systemlog import SystemLog
 
@@ -124,6 +125,7 @@ class SystemService:
         return web.json_response({"status": "healthy" if is_well else "unhealthy"}, status=200 if is_well else 503)
 
     async def _fault(self, request: web.Request) -> web.Response:
+        require_loopback(request)
         order = await request.json()
         if order["name"] not in self._system.faults:
             raise web.HTTPNotFound(text=f"faults are {', '.join(self._system.faults)}")
@@ -144,7 +146,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     service = SystemService(system, arguments.database_url, arguments.redis_url, arguments.log_file)
     runner = web.AppRunner(service.application(), access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", arguments.port).start()
+    await web.TCPSite(runner, arguments.host, arguments.port).start()
     life = asyncio.create_task(service.live())
     ended = asyncio.create_task(stop.wait())
     await asyncio.wait({life, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -160,6 +162,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="system-service", description="A simulated system.")
     parser.add_argument("system", choices=list(systems()))
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--redis-url", required=True)
