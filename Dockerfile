@@ -24,10 +24,10 @@ FROM build AS build-report
 COPY deploy/docker/report.lock ./
 RUN python -m pip --python /opt/jackpot-exporter/bin/python install --require-hashes --no-deps -r report.lock
 
-# What all images are: the user nobody, and nothing to write to but the two folders, which are meant as volumes.
+# What all images are: the user nobody, and nothing to write to but these folders, which are meant as volumes.
 FROM base AS run
 RUN install -d -o 65534 -g 65534 -m 0750 /var/lib/jackpot-exporter \
-    && install -d -o 65534 -g 65534 -m 0755 /var/log/jackpot /bundle
+    && install -d -o 65534 -g 65534 -m 0755 /var/log/jackpot /backups /bundle
 ENV PATH=/opt/jackpot-exporter/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65534:65534
 WORKDIR /var/lib/jackpot-exporter

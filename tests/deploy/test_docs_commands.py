@@ -19,7 +19,12 @@ SETTINGS = "/etc/jackpot-exporter/settings.yaml"
 
 HELD = {
     "docker compose up --build": "tests/deploy/test_compose.py::test_every_collector_succeeds",
-    "docker compose down --volumes --rmi local": "tests/deploy/test_compose.py::test_compose_accepts_the_file",
+    "docker compose --profile poker up --build": (
+        "tests/deploy/test_compose_systems.py::test_every_collector_of_its_exporter_succeeds"
+    ),
+    "docker compose --profile '*' down --volumes --rmi local": (
+        "tests/deploy/test_compose_systems.py::test_compose_accepts_the_profile"
+    ),
     "./run demo": "tests/test_readme.py::test_the_two_commands_of_the_first_screen",
     "./run demo fault": "tests/demo/test_faults_delivered.py::test_a_second_command_finds_the_demo",
     "./run demo fault redis-down on": "tests/demo/test_faults_delivered.py::test_a_second_command_finds_the_demo",

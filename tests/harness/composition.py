@@ -20,6 +20,7 @@ from typing import Any
 
 from jackpot_exporter.demo.process import ServerProcess, free_port
 from jackpot_exporter.demo.servers import PostgresServer
+from jackpot_exporter.packsettings import shipped_systems
 from jackpot_exporter.tools import find
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +29,12 @@ FILE = ROOT / "docker-compose.yml"
 _OWN_ADDRESS = {
     "redis": " --bind 127.0.0.1 --port {6379}",
     "service": " --host 127.0.0.1 --port {3000} --health-port {3001}",
+    **dict.fromkeys(shipped_systems(), " --host 127.0.0.1 --port {8000}"),
     "sink": "--host 127.0.0.1 --port {8025} --smtp-port {2525}",
-    "exporter": "--web.listen-address 127.0.0.1:{7777}",
+    **dict.fromkeys(
+        ("exporter", *(f"{system}-exporter" for system in shipped_systems())),
+        "--web.listen-address 127.0.0.1:{7777}",
+    ),
     "prometheus": "--web.listen-address=127.0.0.1:{9090}",
     "alertmanager": "--web.listen-address=127.0.0.1:{9093}",
 }
@@ -43,16 +48,17 @@ _PORTS = {"postgres": 5432, "redis": 6379}
 NOT_RUN = ("grafana",)
 
 
-def compose_config(*arguments: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    """`docker compose config`, of the shipped file or of `text`."""
+def compose_config(*arguments: str, text: str | None = None, profile: str = "") -> subprocess.CompletedProcess[str]:
+    """`docker compose config`, of the shipped file or of `text`; `*` is all profiles."""
     which = ["-f", str(FILE)] if text is None else ["--project-directory", str(ROOT), "-f", "-"]
-    command = [str(find("docker-compose", 2)), *which, "config", *arguments]
+    chosen = ["--profile", profile] if profile else []
+    command = [str(find("docker-compose", 2)), *which, *chosen, "config", *arguments]
     return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
 
 
-def load_composition() -> dict[str, Any]:
+def load_composition(profile: str = "") -> dict[str, Any]:
     """The file as Compose understands it."""
-    done = compose_config("--format", "json")
+    done = compose_config("--format", "json", profile=profile)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -81,13 +87,14 @@ class _Program(ServerProcess):
 
 
 class Composition:
-    """The stack, running inside the context."""
+    """The stack, running inside the context, and what a profile adds to it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.services: dict[str, Any] = load_composition()["services"]
+    def __init__(self, folder: Path, profile: str = "") -> None:
+        self.services: dict[str, Any] = load_composition(profile)["services"]
         self._folder = folder
         self._ports: dict[str, int] = {}
         self._stack = ExitStack()
+        self._programs: dict[str, ServerProcess] = {}
         self.postgres: PostgresServer | None = None
 
     def __enter__(self) -> Composition:
@@ -115,18 +122,27 @@ class Composition:
         assert check is not None
         return _run(check, self._environment(name))
 
+    def stop(self, name: str) -> None:
+        """As `docker compose stop` does."""
+        self._programs[name].stop()
+
+    def start(self, name: str) -> None:
+        """As `docker compose start` does."""
+        self._programs[name].start()
+
     def _start(self, name: str, stack: ExitStack) -> None:
         self._stage(name)
         if name == "postgres":
             self._start_postgres(stack)
             return
         command = self._command(name)
-        waits = [s["depends_on"][name]["condition"] for s in self.services.values() if name in s.get("depends_on", {})]
-        if waits == ["service_completed_successfully"]:
+        waits = {s["depends_on"][name]["condition"] for s in self.services.values() if name in s.get("depends_on", {})}
+        if waits == {"service_completed_successfully"}:
             ended = _run(command, self._environment(name))
             assert ended.returncode == 0, ended.stderr
             return
-        stack.enter_context(_Program(command, self._environment(name), self._check_of(name)))
+        program = _Program(command, self._environment(name), self._check_of(name))
+        self._programs[name] = stack.enter_context(program)
 
     def _start_postgres(self, stack: ExitStack) -> None:
         """What the image does with its variables, the command's settings and the scripts."""
@@ -152,7 +168,7 @@ class Composition:
             return [*command[:-1], command[-1].rstrip() + more]
         if name in _PROGRAMS:
             command = [str(find(*_PROGRAMS[name])), *command]
-        elif name == "exporter":
+        elif name.endswith("exporter"):
             command = ["jackpot-exporter", *command]
         return [*command, *more.split()]
 
