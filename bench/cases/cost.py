@@ -1,7 +1,8 @@
 """What a round with its scrape costs: our CPU, PostgreSQL's, statements, temporary blocks, connections, memory.
 
-One scrape of each exporter a second, while ours is sped up so that 15 s pass in one: a slow collector's cost is in it
-with its share. So is what sql_exporter reads in the background.
+One scrape of each exporter every 15 s, as in use: between two rounds the processor's caches forget everybody alike, and
+what a process does while nobody asks counts. A slow collector's cost is in it with its share; so is what sql_exporter
+reads in the background. A quick look lets 15 s pass in one.
 """
 
 from __future__ import annotations
@@ -34,24 +35,24 @@ class _Result:
 
 
 def measure(scene: Scene, effort: Effort) -> Report:
-    result = _run(scene, effort.pick(20, 4))
+    result = _run(scene, effort.pick(16, 4), effort.pick(15.0, 1.0))
     return Report([_table(result)], _verdicts(result))
 
 
-def _run(scene: Scene, turns: int) -> _Result:
+def _run(scene: Scene, turns: int, seconds: float) -> _Result:
     with ExitStack() as stack:
         servers = {
-            OURS: scene.ours(pace=sped_up(1.0)),
-            **peers.all_peers(scene.dsn, scene.redis.url, "1s"),
+            OURS: scene.ours(pace=sped_up(seconds)),
+            **peers.all_peers(scene.dsn, scene.redis.url, f"{seconds:g}s"),
         }
         for server in servers.values():
             stack.enter_context(server)
         stack.enter_context(scene.play(3))
         kept = [stack.enter_context(closing(Connection(server.port, gzipped=True))) for server in servers.values()]
         costs = ServerCosts(scene.postgres.pid, scene.watch)
-        _scrape(kept, _WARM_UP)
+        _scrape(kept, _WARM_UP, min(seconds, 5.0))
         cpu, before = {name: cpu_seconds(server.pid) for name, server in servers.items()}, costs.read()
-        _scrape(kept, turns)
+        _scrape(kept, turns, seconds)
         after = costs.read()
         return _Result(
             turns,
@@ -68,13 +69,13 @@ def _server_cost(before: Reading, after: Reading, name: str) -> Cost:
     return replace(cost, cpu=cost.cpu + after.rest - before.rest) if name == peers.POSTGRES else cost
 
 
-def _scrape(kept: list[Connection], turns: int) -> None:
-    """Once a second; the last turn is over when its second is."""
+def _scrape(kept: list[Connection], turns: int, seconds: float) -> None:
+    """Every so many seconds; the last turn is over when its time is."""
     start = time.monotonic()
     for turn in range(turns):
         for connection in kept:
             connection.scrape()
-        time.sleep(max(0.0, start + turn + 1 - time.monotonic()))
+        time.sleep(max(0.0, start + (turn + 1) * seconds - time.monotonic()))
 
 
 _COLUMNS = ["exporter", "CPU", "to ours", "PostgreSQL CPU", "statements", "temporary blocks", "connections", "memory"]

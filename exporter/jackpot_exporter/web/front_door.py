@@ -28,7 +28,7 @@ from .webconfig import LoadedWebConfig, WebConfig, load_web_config
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 0.25
+_LOOK_SECONDS = 1.0  # every look wakes the processor, which costs more than the look
 _BACKLOG = 1024
 _ACCEPTED_AT_ONCE = 64
 _DRAIN_SECONDS = 2.0
