@@ -9,7 +9,7 @@ import binascii
 import hmac
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
@@ -35,6 +35,8 @@ class Refused:
 
     reason: Refusal
     answer: web.Response
+    stranger: str = ""
+    """The address of who is not let in; empty where who asks is not the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Access:
             return None
         address = client_address(request.remote, request.headers.getall("X-Forwarded-For", []), self.trusted_proxies)
         if self.allowed_networks and not _is_in(address, self.allowed_networks):
-            return _refused(Refusal.NETWORK, 403, "this address may not ask")
+            return replace(_refused(Refusal.NETWORK, 403, "this address may not ask"), stranger=str(address))
         if self.token is None and self.logins is None:
             return None
         return await self._judge(request.headers.getall("Authorization", []), str(address))
@@ -79,7 +81,9 @@ class Access:
         if is_right:
             return None
         challenge = {"WWW-Authenticate": _CHALLENGE if self.logins else "Bearer"}
-        return _refused(Refusal.CREDENTIALS, 401, "credentials are needed", challenge)
+        refused = _refused(Refusal.CREDENTIALS, 401, "credentials are needed", challenge)
+        # A browser's first request has none, and means nothing by it.
+        return replace(refused, stranger=address) if authorization else refused
 
     def _knows_token(self, given: str) -> bool:
         return self.token is not None and hmac.compare_digest(given.strip().encode(errors="replace"), self.token)

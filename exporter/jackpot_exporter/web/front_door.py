@@ -23,6 +23,7 @@ from ..redaction import redact
 from ..telemetry import Refusal
 from .access import OPEN, Access
 from .connections import Connection, Connections
+from .knocks import Knocks
 from .logins import Logins, LoginThread
 from .webconfig import LoadedWebConfig, WebConfig, load_web_config
 
@@ -78,6 +79,7 @@ class FrontDoor:
         self._server: asyncio.Server | None = None
         self._login_thread = LoginThread()
         self._access = Access()
+        self._knocks = Knocks()
         self._failure = ""
         self._rules = _read(exporter.settings.web, config_file)
         self._stamps = _stamps(self._rules.files)
@@ -163,6 +165,8 @@ class FrontDoor:
         refusal = await self._access.refusal(request)
         if refusal is not None:
             self._exporter.process.count_refusal(refusal.reason)
+            if refusal.stranger:
+                self._knocks.tell(refusal.stranger, refusal.reason)
             return refusal.answer
         if not (request.match_info.route.name or "").startswith(OPEN) and not self._connections.may_answer():
             self._exporter.process.count_refusal(Refusal.BUSY)
