@@ -161,12 +161,12 @@ def _limit(draw: Callable[..., Any], level: float, colour: str) -> Any:
 
 
 def _line(axes: Axes, series: Series, colour: str, factor: float) -> list[tuple[Any, str]]:
-    times = [datetime.fromtimestamp(at, UTC) for at, _ in series.points]
+    times: list[Any] = [datetime.fromtimestamp(at, UTC) for at, _ in series.points]
     values = [float("nan") if value is None else value * factor for _, value in series.points]
     style: Any = (0, (5, 2)) if series.is_dashed else "-"
-    (line,) = axes.plot(times, values, color=colour, linestyle=style)  # type: ignore[arg-type]
+    (line,) = axes.plot(times, values, color=colour, linestyle=style)
     lone = [number for number in range(len(values)) if _is_lone(values, number)]
-    axes.plot([times[n] for n in lone], [values[n] for n in lone], ".", color=colour, markersize=3)  # type: ignore[arg-type]
+    axes.plot([times[n] for n in lone], [values[n] for n in lone], ".", color=colour, markersize=3)
     return [(line, series.name)]
 
 
@@ -209,8 +209,8 @@ def _draw_spans(axes: Axes, chart: Chart) -> None:
 def _span(axes: Axes, bar: Bar, row: int, shortest: float) -> None:
     """A minute of a week is still to be seen."""
     end = max(bar.end, bar.start + shortest)
-    start, width = datetime.fromtimestamp(bar.start, UTC), (end - bar.start) / 86400
-    axes.barh(row, width, left=start, height=0.34, color=_STATUS[bar.status])  # type: ignore[arg-type]
+    start: Any = datetime.fromtimestamp(bar.start, UTC)  # which types an axis takes, only matplotlib knows
+    axes.barh(row, (end - bar.start) / 86400, left=start, height=0.34, color=_STATUS[bar.status])
 
 
 def _tell_time(axes: Axes, chart: Chart) -> None:
