@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from jackpot_exporter.collectors import discover
-from jackpot_exporter.config import Settings, load_settings, parse_duration, section, settings_from_environment, timing
+from jackpot_exporter.config import Settings, parse_duration, section, timing
 from jackpot_exporter.errors import InvalidInputError
+from jackpot_exporter.settings import load_settings, settings_from_environment
 
 SECTIONS = [kind.section for kind in discover()]
 

@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from jackpot_exporter.collectors import discover
-from jackpot_exporter.config import load_settings, section
+from jackpot_exporter.config import section
 from jackpot_exporter.engine import Engine
 from jackpot_exporter.neighbours import settle
+from jackpot_exporter.settings import load_settings
 from jackpot_exporter.telemetry import Telemetry
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from jackpot_exporter.collectors import discover
-from jackpot_exporter.config import Settings, load_settings
+from jackpot_exporter.config import Settings
 from jackpot_exporter.errors import InvalidInputError
+from jackpot_exporter.settings import load_settings
 
 SECTIONS = [kind.section for kind in discover()]
 

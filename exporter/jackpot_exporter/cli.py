@@ -13,10 +13,11 @@ from typing import NoReturn
 import click
 
 from . import __version__, logs
-from .config import CollectorSection, Settings, load_settings, settings_from_environment
+from .config import CollectorSection, Settings
 from .errors import ExporterError, InvalidInputError
 from .neighbours import settle
 from .redaction import redact
+from .settings import load_settings, settings_from_environment
 from .shards import Shard
 
 _config_option = click.option(

@@ -22,10 +22,10 @@ from harness.fuzzing import inputs, refusal
 from jackpot_exporter import logs
 from jackpot_exporter.cli import main
 from jackpot_exporter.collectors import discover
-from jackpot_exporter.config import load_settings, settings_from_environment
 from jackpot_exporter.exposition import Format, document, render_now
 from jackpot_exporter.model import gauge
 from jackpot_exporter.redaction import Redactor, redact
+from jackpot_exporter.settings import load_settings, settings_from_environment
 
 SECTIONS = [kind.section for kind in discover()]
 LOG = logging.getLogger("jackpot_exporter.fuzz")

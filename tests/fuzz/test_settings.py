@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from harness.fuzzing import inputs, is_told, refusal
 from jackpot_exporter import yamlfile
 from jackpot_exporter.collectors import discover
-from jackpot_exporter.config import load_settings, parse_duration
+from jackpot_exporter.config import parse_duration
+from jackpot_exporter.settings import load_settings
 from jackpot_exporter.web.webconfig import load_web_config
 
 SECTIONS = [kind.section for kind in discover()]

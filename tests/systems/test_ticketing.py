@@ -13,9 +13,9 @@ import yaml
 from harness.systems import JACKPOT_ALERTS, ONCALL, OPS, PAGERDUTY, SLACK, Page, WatchedSystem, watched_system
 from harness.waiting import eventually
 from jackpot_exporter.collectors import discover
-from jackpot_exporter.config import load_settings
 from jackpot_exporter.demo.simulation import systems
 from jackpot_exporter.demo.systems.ticketing.services import CRITICAL, SERVICES
+from jackpot_exporter.settings import load_settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "packs" / "ticketing.md"
 PAGED = {ONCALL, PAGERDUTY, SLACK}
