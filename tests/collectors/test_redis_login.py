@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from harness.certificates import Authority
 from harness.proxy import FaultProxy
 from harness.redis_collection import collected, outcome, watching
 from harness.waiting import eventually, eventually_async
@@ -20,22 +20,15 @@ from jackpot_exporter.model import Outcome
 from jackpot_exporter.redaction import redact
 
 
-def _openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for localhost and one for a client, by an authority of our own."""
     folder = tmp_path_factory.mktemp("tls")
     folder.parent.chmod(0o755)
     folder.chmod(0o755)
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
-    _openssl("req", "-x509", *key, "-subj", "/CN=authority", "-keyout", f"{folder}/ca.key", "-out", f"{folder}/ca.crt")
+    authority = Authority(folder)
     for name in ("server", "client"):
-        signed = ("-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key", "-addext", "subjectAltName=DNS:localhost")
-        out = ("-keyout", f"{folder}/{name}.key", "-out", f"{folder}/{name}.crt")
-        _openssl("req", "-x509", *key, "-subj", "/CN=localhost", *signed, *out)
+        authority.issue(name, days=2)
         (folder / f"{name}.key").chmod(0o644)
     return folder
 
@@ -44,7 +37,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tls_redis(certificates: Path, closing: ExitStack) -> tuple[RedisServer, int]:
     """A Redis that also listens for TLS and wants a client's certificate; with that port."""
     port = free_port()
-    files = ("--tls-cert-file", "server.crt", "--tls-key-file", "server.key", "--tls-ca-cert-file", "ca.crt")
+    files = ("--tls-cert-file", "server.crt", "--tls-key-file", "server.key", "--tls-ca-cert-file", "ca.pem")
     absolute = [str(certificates / word) if "." in word else word for word in files]
     server = closing.enter_context(RedisServer("--tls-port", str(port), *absolute, "--tls-auth-clients", "yes"))
     return server, port
@@ -53,7 +46,7 @@ def tls_redis(certificates: Path, closing: ExitStack) -> tuple[RedisServer, int]
 def _tls_source(folder: Path, port: int, host: str = "localhost", ca_file: Path | None = None) -> RedisSource:
     return RedisSource(
         url=f"rediss://{host}:{port}",
-        ca_file=ca_file or folder / "ca.crt",
+        ca_file=ca_file or folder / "ca.pem",
         cert_file=folder / "client.crt",
         key_file=folder / "client.key",
     )
@@ -82,10 +75,10 @@ async def test_tls_refuses_a_certificate_of_another_host(
 
 
 async def test_a_certificate_file_that_is_not_there_is_named(certificates: Path) -> None:
-    result = await collected(_tls_source(certificates, 1, ca_file=Path("/nowhere/ca.crt")))
+    result = await collected(_tls_source(certificates, 1, ca_file=Path("/nowhere/ca.pem")))
 
     assert result.batch.outcome is Outcome.AUTH
-    assert result.batch.message == "cannot read /nowhere/ca.crt: No such file or directory"
+    assert result.batch.message == "cannot read /nowhere/ca.pem: No such file or directory"
 
 
 async def test_a_mute_tls_server_costs_a_deadline_and_no_more(

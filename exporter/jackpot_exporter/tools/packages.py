@@ -126,7 +126,11 @@ def _disable_services(names: Iterable[str]) -> None:
         return
     for name in names:
         listed = _run("dpkg", "-L", name).splitlines()
-        units = [Path(path).name for path in listed if path.endswith(".service") and "@" not in path]
+        units = [
+            Path(path).name
+            for path in listed
+            if "/systemd/system/" in path and path.endswith(".service") and "@" not in path
+        ]
         if units:
             _run("systemctl", "disable", "--quiet", *units)
 
