@@ -10,10 +10,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
+from psycopg.abc import PQGen
+from psycopg.generators import copy_from
+from psycopg.pq.abc import PGconn
 
 from ..config import PostgresSource
 from ._postgres_link import Connection, Link, Row
@@ -199,5 +203,13 @@ class Reader:
     async def copy(self, query: Statement) -> bytes:
         """The rows of a wide query in COPY's text format: no object is made for each value."""
         wrapped = sql.SQL("copy ({}) to stdout").format(sql.SQL(query) if isinstance(query, str) else query)
-        async with self._connection.cursor().copy(wrapped) as stream:
-            return b"".join([bytes(block) async for block in stream])
+        rows = BytesIO()
+        async with self._connection.cursor().copy(wrapped):
+            await self._connection.wait(_take_rows(self._connection.pgconn, rows))
+        return rows.getvalue()
+
+
+def _take_rows(connection: PGconn, rows: BytesIO) -> PQGen[None]:
+    """Everything that a COPY sends. The loop over psycopg's own stream begins to wait anew for every row."""
+    while isinstance(row := (yield from copy_from(connection)), memoryview):
+        rows.write(row)

@@ -85,7 +85,7 @@ def _parsed(
 ) -> tuple[Sequence[Key], Iterator[PoolRow]]:
     """The keys and the values of some rows of a stretch."""
     labels = len(stretch.labels)
-    columns = split_columns(rows, labels + len(stretch.cells))
+    columns = split_columns("\n".join(rows), labels + len(stretch.cells))
     values = dict(zip(stretch.cells, columns[labels:], strict=True))
     nothing = [None] * len(rows)
     numbers = [stretch.cells[spec].numbers_of(values[spec]) if spec else nothing for spec in specs]

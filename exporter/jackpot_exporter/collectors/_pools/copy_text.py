@@ -7,8 +7,10 @@ SQL_ASCII database holds anything) become replacement characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
+from io import BytesIO
+from itertools import islice
 
 from ...model import Number
 
@@ -18,19 +20,19 @@ _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 
-def split_rows(stream: bytes) -> Iterator[list[str]]:
-    """The rows, about a thousand at a time."""
-    lines = stream.decode("utf-8", "replace").split("\n")
-    lines.pop()  # the stream ends with a newline, an empty one holds nothing
-    for start in range(0, len(lines), _ROWS):
-        yield lines[start : start + _ROWS]
+def split_stream(stream: bytes) -> Iterator[str]:
+    """The rows with newlines between, about a thousand at a time: all at once would hold up scrapes."""
+    lines = BytesIO(stream)
+    while part := b"".join(islice(lines, _ROWS)):
+        yield part.decode("utf-8", "replace").removesuffix("\n")
 
 
-def split_columns(rows: Sequence[str], width: int) -> list[str]:
+def split_columns(text: str, width: int) -> list[str]:
     """The columns of rows, each as fields with newlines between. ValueError when they do not have `width` fields."""
-    fields = "\t".join(rows).split("\t")
-    if len(fields) != len(rows) * width:
-        raise ValueError(f"{len(rows)} rows of {width} columns came as {len(fields)} fields")
+    rows = text.count("\n") + 1
+    fields = text.replace("\n", "\t").split("\t")
+    if len(fields) != rows * width:
+        raise ValueError(f"{rows} rows of {width} columns came as {len(fields)} fields")
     return ["\n".join(fields[number::width]) for number in range(width)]
 
 

@@ -96,25 +96,24 @@ async def read_stretches(
 ) -> list[Stretch]:
     """The rows of a COPY stream; what is as in the stretch before is the same object."""
     stretches: list[Stretch] = []
-    for number, rows in enumerate(copy_text.split_rows(stream)):
+    for number, text in enumerate(copy_text.split_stream(stream)):
         old = before[number] if number < len(before) else None
-        stretches.append(_read_stretch(rows, labels, specs, old))
+        stretches.append(_read_stretch(text, labels, specs, old))
         await asyncio.sleep(0)
     return stretches
 
 
-def _read_stretch(rows: Sequence[str], labels: int, specs: Sequence[MetricSpec], old: Stretch | None) -> Stretch:
-    text = "\n".join(rows)
+def _read_stretch(text: str, labels: int, specs: Sequence[MetricSpec], old: Stretch | None) -> Stretch:
     if old and old.text == text and old.cells.keys() == set(specs):
         return old
-    columns = copy_text.split_columns(rows, labels + len(specs))
+    columns = copy_text.split_columns(text, labels + len(specs))
     known = old.cells if old else {}
     cells = {
         spec: found if (found := known.get(spec)) and found.text == column else Cells.read(spec, column)
         for spec, column in zip(specs, columns[labels:], strict=True)
     }
     names = tuple(columns[:labels])
-    return Stretch(text, len(rows), old.labels if old and old.labels == names else names, cells)
+    return Stretch(text, text.count("\n") + 1, old.labels if old and old.labels == names else names, cells)
 
 
 class Deferred(Sequence[_T]):
