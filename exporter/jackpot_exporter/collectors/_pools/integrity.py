@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
 
 from ...model import Number
 
@@ -23,11 +24,11 @@ CHECKS = (
 )
 
 Key = tuple[str, ...]
+_Numbers = tuple[Number, Number, Number, Number, Number]
 _SLICE = 128
 
 
-@dataclass(frozen=True, slots=True)
-class PoolRow:
+class PoolRow(NamedTuple):
     """One pool as read; money in cents, times in Unix seconds, None where NULL or not mapped."""
 
     amount: Number | None
@@ -67,6 +68,8 @@ class Ledger:
         for number, (key, before, row) in enumerate(changes):
             if number % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)
+            if before and key not in self._odd and _goes_on(before, row):
+                continue
             known = self._odd.pop(key, None) or (_first_seen(before) if before else None)
             seen = _follow(known, row)
             if _is_negative(row) or (known is not None and seen != _first_seen(row)):
@@ -85,6 +88,21 @@ class Ledger:
             counts["stale_update"] += seen.is_stale
             counts["win_without_reset"] += seen.kept_its_win
         return counts
+
+
+def _goes_on(before: PoolRow, row: PoolRow) -> bool:
+    """Whether a pool went on as nearly all do, which `_follow` would find too: nothing is won, missing or wrong."""
+    if None in before or None in row:
+        return False
+    amount, contributions, wins, version, updated_at = cast(_Numbers, row)
+    old_amount, old_contributions, old_wins, old_version, old_updated_at = cast(_Numbers, before)
+    return (
+        amount >= 0
+        and amount - contributions == old_amount - old_contributions
+        and wins == old_wins
+        and version >= old_version
+        and updated_at != old_updated_at
+    )
 
 
 def _first_seen(row: PoolRow) -> _Seen:
