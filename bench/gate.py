@@ -114,7 +114,8 @@ def stored() -> dict[str, float]:
 
 def excess(measured: Mapping[str, float]) -> dict[str, float]:
     """By how much each path is beyond its tolerance, as a share; empty when all hold."""
-    over = {path: now / stored()[path] - 1 for path, now in measured.items()}
+    before = stored()
+    over = {path: now / before[path] - 1 for path, now in measured.items()}
     return {path: share for path, share in over.items() if share > _TOLERANCE}
 
 
@@ -130,9 +131,9 @@ def main(store: bool, run: tuple[str, int] | None) -> None:
     if run is not None:
         asyncio.run(_PATHS[run[0]](run[1]))
         return
-    measured = ratios()
+    measured, before = ratios(), stored()
     for path, now in measured.items():
-        click.echo(f"{path}: {now:.3f} times the plain way ({now / stored()[path] - 1:+.1%})")
+        click.echo(f"{path}: {now:.3f} times the plain way ({now / before[path] - 1:+.1%})")
     if store:
         known = json.loads(_STORED.read_text())
         _STORED.write_text(json.dumps({**known, _python(): measured}, indent=2) + "\n")

@@ -6,12 +6,9 @@ The longest evaluation of each counts.
 
 from __future__ import annotations
 
-import http.server
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +21,7 @@ from jackpot_exporter.operations import DURATION_BOUNDS, OPERATIONS, Outcome
 
 from ..figures import Report, Table, Verdict, milliseconds
 from ..scene import Effort, Scene
+from ..serving import serving
 
 _TARGET = 'job="jackpot-exporter",instance="127.0.0.1",service="demo"'
 _STEP_SECONDS = 15
@@ -54,7 +52,7 @@ def measure(_scene: Scene, effort: Effort) -> Report:
     with TemporaryDirectory(prefix="bench-rules-") as name:
         folder = Path(name)
         generate(compile_bundle(load_packs()), folder, check=False)
-        with _target(pools) as port:
+        with serving(_page(pools)) as port:
             server = _Prometheus(_config(folder, port), version=3)
             server.past = _back_fill(folder, pools, days)
             with server:
@@ -93,27 +91,11 @@ def _config(folder: Path, port: int) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def _target(pools: int) -> Iterator[int]:
-    """The port of something that serves every series, while the block runs."""
+def _page(pools: int) -> bytes:
+    """Every series, with one value."""
     lines = [f"{series} 9000000\n" for _, _, series in _series()]
     lines += [f"{series} 9000000\n" for family in _POOL_FAMILIES for series in _of_pools(family, pools)]
-    body = "".join(lines).encode()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Nobody reads it."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port
-        server.shutdown()
+    return "".join(lines).encode()
 
 
 def _back_fill(folder: Path, pools: int, days: int) -> Path:

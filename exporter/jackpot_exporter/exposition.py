@@ -20,7 +20,7 @@ from .lines import (
     escape_help,
     escape_label,
     histogram_lines,
-    label_set,
+    known_label_set,
     line_heads,
     number_text,
     summary_lines,
@@ -209,7 +209,7 @@ class _Lines:
         return len(self._heads) > _WIDE
 
     def add(self, sample: Sample) -> None:
-        labels = label_set(sample.spec.labels, sample.labels)
+        labels = known_label_set(sample.spec.labels, sample.labels)
         if (head := labels + " ") in self._heads:
             raise ValueError(f"{self.name}{labels} comes twice")
         self._heads.add(head)
@@ -259,10 +259,9 @@ class _Lines:
 
     def _claim(self, heads: Sequence[str]) -> None:
         expected = len(self._heads) + len(heads)
-        known = self._heads.intersection(heads) if self._heads and len(heads) == 1 else ()
         self._heads.update(heads)
         if len(self._heads) != expected:
-            double = next(iter(known), None) or max(heads, key=list(heads).count)
+            double = max(heads, key=list(heads).count)
             raise ValueError(f"{self.name}{double.rstrip()} comes twice")
 
     def _add_histogram(self, labels: str, value: Histogram) -> None:

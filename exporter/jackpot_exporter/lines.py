@@ -49,19 +49,20 @@ def wrapped(spec: MetricSpec, value: Number) -> Number:
     return value
 
 
-@lru_cache(maxsize=4096)
-def label_set(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    """Kept, for every round brings the same ones again."""
+def _label_set(names: tuple[str, ...], values: tuple[str, ...]) -> str:
     if not names:
         return ""
     return "{" + ",".join([f'{n}="{escape_label(v)}"' for n, v in zip(names, values, strict=True)]) + "}"
 
 
+known_label_set = lru_cache(maxsize=4096)(_label_set)
+"""The same, kept: every round brings those of single samples again."""
+
+
 def line_heads(names: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """The label set of each row with the blank before its value; by a pattern, where nothing needs an escape."""
     if not names or _ESCAPED.search("".join(map("".join, rows))):
-        make = label_set.__wrapped__  # of thousands of rows none should push out what is kept
-        return [make(names, row) + " " for row in rows]
+        return [_label_set(names, row) + " " for row in rows]
     pattern = "{" + ",".join(f'{name}="%s"' for name in names) + "} "
     return [pattern % row for row in rows]
 

@@ -6,18 +6,16 @@ duplicate result, whatever labels a family has.
 
 from __future__ import annotations
 
-import http.server
 import itertools
-import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from bench.serving import serving
 from harness.waiting import eventually
 from jackpot_exporter.bundle import Family, PackSet, compile_bundle, generate, load_packs, promql
 from jackpot_exporter.demo.prometheus import PrometheusServer
@@ -55,28 +53,6 @@ def _lines(family: Family, asked: Mapping[str, set[str]]) -> Iterator[str]:
             yield f"{family.name}_count{{{labels}}} 7"
         else:
             yield f"{family.name}{{{labels}}} 1"
-
-
-@contextmanager
-def serving(body: bytes) -> Iterator[int]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from .postgres import PostgresServer
@@ -14,41 +14,30 @@ _OLD_SECONDS = 27 * 3600
 
 
 @contextmanager
-def stopped(server: ServerProcess) -> Iterator[None]:
+def _between(begin: Callable[[], object], end: Callable[[], object]) -> Iterator[None]:
+    begin()
+    try:
+        yield
+    finally:
+        end()
+
+
+def stopped(server: ServerProcess) -> AbstractContextManager[None]:
     """Stopped as it stops by itself."""
-    server.stop()
-    try:
-        yield
-    finally:
-        server.start()
+    return _between(server.stop, server.start)
 
 
-@contextmanager
-def lost(postgres: PostgresServer) -> Iterator[None]:
+def lost(postgres: PostgresServer) -> AbstractContextManager[None]:
     """Gone at once, as after a crash."""
-    postgres.shut_down("immediate")
-    try:
-        yield
-    finally:
-        postgres.start()
+    return _between(lambda: postgres.shut_down("immediate"), postgres.start)
 
 
-@contextmanager
-def silent(server: ServerProcess) -> Iterator[None]:
+def silent(server: ServerProcess) -> AbstractContextManager[None]:
     """Connections are accepted, and nothing is ever answered."""
-    server.pause()
-    try:
-        yield
-    finally:
-        server.resume()
+    return _between(server.pause, server.resume)
 
 
-@contextmanager
-def outdated(backup: Path) -> Iterator[None]:
+def outdated(backup: Path) -> AbstractContextManager[None]:
     """The only backup is from yesterday morning."""
     was = backup.stat().st_mtime
-    os.utime(backup, (was, was - _OLD_SECONDS))
-    try:
-        yield
-    finally:
-        os.utime(backup)
+    return _between(lambda: os.utime(backup, (was, was - _OLD_SECONDS)), lambda: os.utime(backup))

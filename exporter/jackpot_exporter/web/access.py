@@ -9,7 +9,7 @@ import binascii
 import hmac
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from aiohttp import web
@@ -62,7 +62,7 @@ class Access:
             return None
         address = client_address(request.remote, request.headers.getall("X-Forwarded-For", []), self.trusted_proxies)
         if self.allowed_networks and not _is_in(address, self.allowed_networks):
-            return replace(_refused(Refusal.NETWORK, 403, "this address may not ask"), stranger=str(address))
+            return _refused(Refusal.NETWORK, 403, "this address may not ask", stranger=str(address))
         if self.token is None and self.logins is None:
             return None
         return await self._judge(request.headers.getall("Authorization", []), str(address))
@@ -81,9 +81,9 @@ class Access:
         if is_right:
             return None
         challenge = {"WWW-Authenticate": _CHALLENGE if self.logins else "Bearer"}
-        refused = _refused(Refusal.CREDENTIALS, 401, "credentials are needed", challenge)
         # A browser's first request has none, and means nothing by it.
-        return replace(refused, stranger=address) if authorization else refused
+        stranger = address if authorization else ""
+        return _refused(Refusal.CREDENTIALS, 401, "credentials are needed", challenge, stranger)
 
     def _knows_token(self, given: str) -> bool:
         return self.token is not None and hmac.compare_digest(given.strip().encode(errors="replace"), self.token)
@@ -122,9 +122,11 @@ def _address(text: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def _refused(reason: Refusal, status: int, text: str, headers: Mapping[str, str] | None = None) -> Refused:
+def _refused(
+    reason: Refusal, status: int, text: str, headers: Mapping[str, str] | None = None, stranger: str = ""
+) -> Refused:
     response = web.Response(status=status, text=f"{text}\n", headers=headers)
     if status != 401:
         # A client that then sends the right credentials goes on with the connection; others begin anew.
         response.force_close()
-    return Refused(reason, response)
+    return Refused(reason, response, stranger)
